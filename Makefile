@@ -1,0 +1,43 @@
+# The verbs of this project. `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SITE_PACKAGES = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+PROTOS = $(shell cd protos && find ordermesh -name '*.proto' | sort)
+STUBS ?= clients/python
+
+.PHONY: help
+help:  ## List the verbs
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+# Debian splits pip out of python3: with pip but without ensurepip the environment is filled from
+# outside, with neither there is one line that says what to install.
+$(INSTALLED): requirements.lock pyproject.toml clients/python/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "OrderMesh needs Python 3.11 or later: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
+	  || { rm -rf $(VENV); $(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m venv --without-pip $(VENV); } \
+	  || { echo "This python3 has no ensurepip. Install it first: apt install python3-venv" >&2; exit 1; }
+	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then pip="$(BIN)/python -m pip"; \
+	  else pip="$(PYTHON) -m pip --python $(BIN)/python"; fi; \
+	  echo "Installing into $(VENV) ..."; \
+	  $$pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $$pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python -e .
+	@touch $@
+
+.PHONY: install
+install: $(INSTALLED)
+
+.PHONY: protos
+protos: install  ## Generate the stubs in clients/python from protos/
+	@$(BIN)/python -m grpc_tools.protoc -I protos -I $(SITE_PACKAGES) \
+	  --plugin=$(BIN)/protoc-gen-mypy_grpc \
+	  --python_out=$(STUBS) --pyi_out=$(STUBS) --grpc_python_out=$(STUBS) --mypy_grpc_out=$(STUBS) \
+	  $(PROTOS)
+
+.PHONY: lock
+lock:  ## Resolve requirements.lock again (needs uv)
+	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-package ordermesh-client --no-annotate --all-extras pyproject.toml -o requirements.lock
