@@ -33,8 +33,8 @@ install: $(INSTALLED)
 .PHONY: protos
 protos: install  ## Generate the stubs in clients/python from protos/
 	@$(BIN)/python -m grpc_tools.protoc -I protos -I $(SITE_PACKAGES) \
-	  --plugin=$(BIN)/protoc-gen-mypy_grpc \
-	  --python_out=$(STUBS) --pyi_out=$(STUBS) --grpc_python_out=$(STUBS) --mypy_grpc_out=$(STUBS) \
+	  --plugin=$(BIN)/protoc-gen-mypy --plugin=$(BIN)/protoc-gen-mypy_grpc \
+	  --python_out=$(STUBS) --grpc_python_out=$(STUBS) --mypy_out=quiet:$(STUBS) --mypy_grpc_out=quiet:$(STUBS) \
 	  $(PROTOS)
 
 .PHONY: lock

@@ -1,0 +1,98 @@
+"""Loops that run beside the calls: restarted when they fail, stopped with the process."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any, TypeVar
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BACKOFF_SECONDS_MIN = 0.2
+BACKOFF_SECONDS_MAX = 2.0
+ALIVE_SECONDS = 10.0
+"""A loop that lived this long begins again with the smallest backoff."""
+
+
+class Backoff:
+    """Waits that double, from ``BACKOFF_SECONDS_MIN`` to ``seconds_max``."""
+
+    def __init__(self, seconds_max: float = BACKOFF_SECONDS_MAX) -> None:
+        self._seconds_max = seconds_max
+        self._next_seconds = BACKOFF_SECONDS_MIN
+
+    def reset(self) -> None:
+        """Begin again with the smallest wait."""
+        self._next_seconds = BACKOFF_SECONDS_MIN
+
+    async def wait(self) -> None:
+        """Wait, and wait longer the next time."""
+        seconds, self._next_seconds = self._next_seconds, min(self._next_seconds * 2, self._seconds_max)
+        await asyncio.sleep(seconds)
+
+
+async def supervise(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """Run ``loop`` for ever: when it raises or returns, say so and start it again with backoff."""
+    backoff = Backoff()
+    while True:
+        begun = monotonic()
+        try:
+            await loop()
+            _log.error("%s returned and is started again", name)
+        except Exception:
+            _log.exception("%s failed and is started again", name)
+        if monotonic() - begun > ALIVE_SECONDS:
+            backoff.reset()
+        await backoff.wait()
+
+
+async def retry_until_done(
+    name: str, step: Callable[[], Awaitable[None]], transient: tuple[type[Exception], ...]
+) -> None:
+    """Do ``step``; while it raises one of ``transient``, say what is waited for and try again."""
+    backoff = Backoff()
+    while True:
+        try:
+            await step()
+        except transient as error:
+            _log.warning("waiting for %s: %s", name, str(error).partition(",")[0] or type(error).__name__)
+            await backoff.wait()
+        else:
+            return
+
+
+@asynccontextmanager
+async def running(task: asyncio.Task[None]) -> AsyncIterator[None]:
+    """Cancel ``task`` at the end of the block and wait until it is over."""
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def finish(work: Awaitable[T]) -> T:
+    """Run ``work`` to its end even when the caller is cancelled: a write in progress has an outcome.
+
+    pymongo closes the connection of a cancelled task, and the write may or may not have happened.
+    """
+    return await asyncio.shield(_kept(asyncio.ensure_future(work)))
+
+
+_unfinished: set[asyncio.Future[Any]] = set()
+
+
+def _kept(future: asyncio.Future[T]) -> asyncio.Future[T]:
+    """The event loop holds tasks weakly; this holds one until it is done."""
+    _unfinished.add(future)
+    future.add_done_callback(_forget)
+    return future
+
+
+def _forget(future: asyncio.Future[Any]) -> None:
+    _unfinished.discard(future)
+    if not future.cancelled() and future.exception() is not None:
+        _log.debug("unfinished work failed", exc_info=future.exception())

@@ -1,0 +1,76 @@
+"""The call being served: who calls, which request it belongs to, and how long somebody waits."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Literal
+
+from chassis.errors import Unauthenticated
+
+DEADLINE_SECONDS_DEFAULT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls, as a verified token says.
+
+    ``subject`` is a user's id or a service's client id; ``email``, ``role`` and ``session_id`` are
+    empty for services.
+    """
+
+    kind: Literal["user", "service"]
+    subject: str
+    role: str
+    email: str
+    session_id: str
+    expire_time: datetime
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the caller is a user with the role admin."""
+        return self.kind == "user" and self.role == "admin"
+
+
+@dataclass(slots=True)
+class Call:
+    """What is known about the call being served. ``deadline`` is on the monotonic clock."""
+
+    request_id: str
+    traceparent: str
+    deadline: float
+    identity: Identity | None = None
+
+    def remaining_seconds(self) -> float:
+        """How long somebody still waits for the answer."""
+        return self.deadline - monotonic()
+
+
+_current: ContextVar[Call | None] = ContextVar("call", default=None)
+
+
+def current_call() -> Call | None:
+    """The call being served, or None outside of one (a background task)."""
+    return _current.get()
+
+
+def begin_call(call: Call) -> None:
+    """Make ``call`` the current one for the running task and those that it starts."""
+    _current.set(call)
+
+
+def caller() -> Identity:
+    """Who makes the current call.
+
+    :raises Unauthenticated: when nobody is logged in.
+    """
+    identity = caller_or_none()
+    if identity is None:
+        raise Unauthenticated("log in first")
+    return identity
+
+
+def caller_or_none() -> Identity | None:
+    """Who makes the current call, or None for anybody."""
+    call = current_call()
+    return call.identity if call else None

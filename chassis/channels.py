@@ -1,0 +1,100 @@
+"""Channels to other services, and calls over them."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+
+from chassis.call import DEADLINE_SECONDS_DEFAULT, current_call
+from chassis.contract import is_idempotent
+from chassis.errors import DeadlineExceeded
+from chassis.interceptors.begin import REQUEST_ID_KEY, TRACEPARENT_KEY, new_request_id
+
+MESSAGE_BYTES_MAX = 256 * 1024
+
+HOP_SECONDS = 0.05
+"""What a caller keeps of its own deadline, to still answer when the callee does not."""
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+_RETRY_POLICY = {
+    "maxAttempts": 3,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+_RETRY_BUDGET = {"maxTokens": 10, "tokenRatio": 0.1}
+
+
+class TokenSource(Protocol):
+    """Gives the token that a process calls others with."""
+
+    async def token(self) -> str:
+        """A token that is valid now."""
+        ...
+
+
+@asynccontextmanager
+async def open_channel(address: str, service: ServiceDescriptor) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to ``service`` at ``address`` that spreads calls over its healthy replicas.
+
+    Calls that failed with UNAVAILABLE are tried again, only where the contract says that repeating
+    does no harm, and only while few calls fail (the retry budget).
+    """
+    async with grpc.aio.insecure_channel(address, options=_options(service)) as channel:
+        yield channel
+
+
+async def call(
+    rpc: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]",
+    request: Request,
+    *,
+    authorization: str = "",
+    metadata: Sequence[tuple[str, str]] = (),
+    timeout_seconds: float = DEADLINE_SECONDS_DEFAULT,
+) -> Response:
+    """Call another service, with the current call's request id and trace, within its deadline.
+
+    :raises grpc.aio.AioRpcError: what the other service answered, when it is not a response.
+    :raises DeadlineExceeded: when the current call has no time left.
+    """
+    current = current_call()
+    headers = [*metadata]
+    if current is None:
+        headers.append((REQUEST_ID_KEY, new_request_id()))
+    else:
+        headers.append((REQUEST_ID_KEY, current.request_id))
+        if current.traceparent:
+            headers.append((TRACEPARENT_KEY, current.traceparent))
+        timeout_seconds = min(timeout_seconds, current.remaining_seconds() - HOP_SECONDS)
+        if timeout_seconds <= 0:
+            raise DeadlineExceeded("no time is left to ask another service")
+    if authorization:
+        headers.append(("authorization", f"Bearer {authorization}"))
+    return await rpc(request, timeout=timeout_seconds, metadata=tuple(headers))
+
+
+def _options(service: ServiceDescriptor) -> list[tuple[str, Any]]:
+    retried = [{"service": service.full_name, "method": m.name} for m in service.methods if is_idempotent(m)]
+    service_config: dict[str, Any] = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "healthCheckConfig": {"serviceName": service.full_name},
+        "retryThrottling": _RETRY_BUDGET,
+    }
+    if retried:
+        service_config["methodConfig"] = [{"name": retried, "retryPolicy": _RETRY_POLICY}]
+    return [
+        ("grpc.service_config", json.dumps(service_config)),
+        ("grpc.max_receive_message_length", 4 * MESSAGE_BYTES_MAX),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.enable_retries", 1),
+    ]

@@ -1,0 +1,1 @@
+"""What every call to a server passes through, one concern a module."""

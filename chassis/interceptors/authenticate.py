@@ -1,0 +1,91 @@
+"""Who calls, and whether the contract lets them."""
+
+from typing import Protocol
+
+from google.protobuf.message import Message
+
+from chassis.call import Identity, current_call
+from chassis.contract import Level, Method
+from chassis.errors import PermissionDenied, Unauthenticated
+from chassis.interceptors.chain import Context, Layer, UnaryCall
+
+_SCHEME = "bearer "
+
+
+class Verifier(Protocol):
+    """Knows whose a token is."""
+
+    async def verify(self, token: str) -> Identity:
+        """The identity that a valid token stands for.
+
+        :raises Unauthenticated: when the token is not valid.
+        """
+        ...
+
+
+class TokenMissing(Unauthenticated):
+    """The method wants a token and there is none."""
+
+    reason = "TOKEN_MISSING"
+
+
+class WrongKindOfCaller(PermissionDenied):
+    """A service where a user is wanted, or a user (or another service) where a service is."""
+
+    reason = "CALLER_NOT_ALLOWED"
+
+
+class AdminRequired(PermissionDenied):
+    """A customer called what is for admins."""
+
+    reason = "ADMIN_REQUIRED"
+
+
+def authenticate(verifier: Verifier) -> Layer:
+    """Verify the caller's token and hold it against the method's declared access."""
+
+    def layer(method: Method, call: UnaryCall) -> UnaryCall:
+        async def authenticated(request: Message, context: Context) -> Message:
+            current = current_call()
+            assert current is not None, "the layer `begin` stands outside this one"
+            current.identity = await _identity(verifier, method, _bearer_token(context))
+            return await call(request, context)
+
+        return authenticated
+
+    return layer
+
+
+async def _identity(verifier: Verifier, method: Method, token: str) -> Identity | None:
+    if method.level == Level.PUBLIC:
+        return await _identity_if_valid(verifier, token)
+    if not token:
+        raise TokenMissing("send a token: authorization: Bearer ...")
+    identity = await verifier.verify(token)
+    _authorize(method, identity)
+    return identity
+
+
+async def _identity_if_valid(verifier: Verifier, token: str) -> Identity | None:
+    """A stale token must not keep anybody from what is open to all, least of all from logging in."""
+    try:
+        return await verifier.verify(token) if token else None
+    except Unauthenticated:
+        return None
+
+
+def _authorize(method: Method, identity: Identity) -> None:
+    if method.level == Level.SERVICE:
+        if identity.kind != "service" or identity.subject not in method.services:
+            raise WrongKindOfCaller("this method is for other services of the mesh")
+    elif identity.kind != "user":
+        raise WrongKindOfCaller("this method is for users")
+    elif method.level == Level.ADMIN and not identity.is_admin:
+        raise AdminRequired("this method is for admins")
+
+
+def _bearer_token(context: Context) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == "authorization" and isinstance(value, str) and value[: len(_SCHEME)].lower() == _SCHEME:
+            return value[len(_SCHEME) :].strip()
+    return ""

@@ -1,0 +1,57 @@
+"""The outermost layer: gives the call its id, its trace and its deadline."""
+
+import re
+from time import monotonic
+from uuid import uuid4
+
+from google.protobuf.message import Message
+
+from chassis.call import DEADLINE_SECONDS_DEFAULT, Call, begin_call
+from chassis.contract import Method
+from chassis.interceptors.chain import Context, Layer, UnaryCall
+
+REQUEST_ID_KEY = "x-request-id"
+TRACEPARENT_KEY = "traceparent"
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def new_request_id() -> str:
+    """An id for a request that came without one."""
+    return uuid4().hex
+
+
+def is_request_id(text: str) -> bool:
+    """Whether a caller's own request id can be used: 1 to 128 visible ASCII characters."""
+    return _REQUEST_ID.fullmatch(text) is not None
+
+
+def is_traceparent(text: str) -> bool:
+    """Whether ``text`` is a W3C trace context header."""
+    return _TRACEPARENT.fullmatch(text) is not None
+
+
+def begin() -> Layer:
+    """Begin the call: everything below can ask :func:`chassis.call.current_call`."""
+
+    def layer(method: Method, call: UnaryCall) -> UnaryCall:
+        async def begun(request: Message, context: Context) -> Message:
+            begin_call(_call_of(context))
+            return await call(request, context)
+
+        return begun
+
+    return layer
+
+
+def _call_of(context: Context) -> Call:
+    request_id = traceparent = ""
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID_KEY and isinstance(value, str) and is_request_id(value):
+            request_id = value
+        elif key == TRACEPARENT_KEY and isinstance(value, str) and is_traceparent(value):
+            traceparent = value
+    remaining = context.time_remaining()
+    seconds = DEADLINE_SECONDS_DEFAULT if remaining is None else min(remaining, 3600.0)
+    return Call(request_id or new_request_id(), traceparent, monotonic() + seconds)

@@ -1,0 +1,88 @@
+"""One log line and the RED metrics of each call. The metrics have go-grpc-prometheus' names."""
+
+import asyncio
+import logging
+from time import perf_counter
+
+import grpc
+from google.protobuf.message import Message
+from prometheus_client import Counter, Histogram
+
+from chassis.call import current_call
+from chassis.contract import Method
+from chassis.interceptors.chain import Context, Layer, UnaryCall
+
+_log = logging.getLogger("ordermesh.rpc")
+
+_LABELS = ("grpc_type", "grpc_service", "grpc_method")
+_STARTED = Counter("grpc_server_started_total", "Calls begun.", _LABELS)
+_HANDLED = Counter("grpc_server_handled_total", "Calls answered, by code.", (*_LABELS, "grpc_code"))
+_SECONDS = Histogram("grpc_server_handling_seconds", "How long calls took.", _LABELS)
+
+_CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+def log_calls() -> Layer:
+    """Write one line a call, with the code that the caller saw."""
+
+    def layer(method: Method, call: UnaryCall) -> UnaryCall:
+        async def logged(request: Message, context: Context) -> Message:
+            begun = perf_counter()
+            cancelled = False
+            try:
+                return await call(request, context)
+            except asyncio.CancelledError:
+                cancelled = True
+                raise
+            finally:
+                if _log.isEnabledFor(logging.INFO):
+                    _log.info("rpc", extra={"fields": _fields(method, context, begun, cancelled=cancelled)})
+
+        return logged
+
+    return layer
+
+
+def count_calls() -> Layer:
+    """Count and time each call."""
+
+    def layer(method: Method, call: UnaryCall) -> UnaryCall:
+        labels = ("unary", method.service, method.name)
+        started, seconds = _STARTED.labels(*labels), _SECONDS.labels(*labels)
+
+        async def counted(request: Message, context: Context) -> Message:
+            started.inc()
+            begun = perf_counter()
+            cancelled = False
+            try:
+                return await call(request, context)
+            except asyncio.CancelledError:
+                cancelled = True
+                raise
+            finally:
+                seconds.observe(perf_counter() - begun)
+                _HANDLED.labels(*labels, _code(context, cancelled=cancelled)).inc()
+
+        return counted
+
+    return layer
+
+
+def _code(context: Context, *, cancelled: bool) -> str:
+    if cancelled:
+        return grpc.StatusCode.CANCELLED.name
+    code = context.code()
+    number = code.value[0] if isinstance(code, grpc.StatusCode) else int(code or 0)
+    return _CODE_NAMES.get(number, grpc.StatusCode.UNKNOWN.name)
+
+
+def _fields(method: Method, context: Context, begun: float, *, cancelled: bool) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "method": method.path,
+        "code": _code(context, cancelled=cancelled),
+        "ms": round((perf_counter() - begun) * 1000, 2),
+    }
+    call = current_call()
+    if call is not None and call.identity is not None:
+        fields["caller"] = f"{call.identity.kind}:{call.identity.subject}"
+    return fields

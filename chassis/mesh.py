@@ -1,0 +1,157 @@
+"""What a process needs of auth: the keys that tokens are verified with, and its own token."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Self
+
+import grpc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from jwt.algorithms import OKPAlgorithm
+from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
+from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+
+from chassis.channels import call, open_channel
+from chassis.config import Environment, Secret
+from chassis.errors import DomainError, Unavailable
+
+if TYPE_CHECKING:
+    from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceAsyncStub
+
+_log = logging.getLogger(__name__)
+
+KEYS_AGE_SECONDS_MAX = 60.0
+KEYS_REFRESH_SECONDS = 30.0
+UNKNOWN_KEY_REFETCH_SECONDS = 5.0
+TOKEN_RENEW_SHARE = 0.7
+"""A service token is renewed when this share of its life is over."""
+
+CALL_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class MeshConfig:
+    """Where auth is, and who this process is to the others."""
+
+    auth_address: str
+    client_id: str
+    client_secret: Secret | None
+
+    @classmethod
+    def read(cls, env: Environment, *, identity: bool) -> Self:
+        """Read the keys; with ``identity`` the process calls others and needs a secret."""
+        return cls(
+            auth_address=env.address("AUTH_ADDR", "dns:///localhost:50051"),
+            client_id=env.text("SERVICE_CLIENT_ID") if identity else "",
+            client_secret=env.secret("SERVICE_CLIENT_SECRET") if identity else None,
+        )
+
+
+class RemoteKeys:
+    """The JWKS of auth: at most 60 s old, refreshed in the background, kept when auth is down.
+
+    A key id that is not known is asked for at once, but not more often than every 5 s.
+    """
+
+    def __init__(self, auth: "AuthServiceAsyncStub") -> None:
+        self._auth = auth
+        self._keys: dict[str, Ed25519PublicKey] = {}
+        self._asked_at = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def key(self, key_id: str) -> Ed25519PublicKey | None:
+        """See :class:`chassis.tokens.KeySource`."""
+        key = self._keys.get(key_id)
+        if key is None and monotonic() - self._asked_at > UNKNOWN_KEY_REFETCH_SECONDS:
+            async with self._fetching:
+                if monotonic() - self._asked_at > UNKNOWN_KEY_REFETCH_SECONDS:
+                    await self._fetch_if_possible()
+            key = self._keys.get(key_id)
+        return key
+
+    async def fetch(self) -> None:
+        """Ask auth for its keys.
+
+        :raises grpc.aio.AioRpcError: when auth does not answer.
+        """
+        self._asked_at = monotonic()
+        answer = await call(
+            self._auth.GetJsonWebKeySet, auth_pb2.GetJsonWebKeySetRequest(), timeout_seconds=CALL_SECONDS
+        )
+        self._keys = {key.kid: _public_key(key) for key in answer.keys}
+
+    async def keep_fresh(self) -> None:
+        """Fetch again and again; to be run as a loop."""
+        while True:
+            await asyncio.sleep(KEYS_REFRESH_SECONDS)
+            await self._fetch_if_possible()
+
+    async def _fetch_if_possible(self) -> None:
+        try:
+            await self.fetch()
+        except (grpc.aio.AioRpcError, DomainError) as error:
+            _log.warning("keys are not refreshed: %s", type(error).__name__)
+
+
+class ServiceToken:
+    """This process's own token, renewed before it expires."""
+
+    def __init__(self, auth: "AuthServiceAsyncStub", client_id: str, client_secret: Secret) -> None:
+        self._auth = auth
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._token = ""
+        self._renew_at = self._expires_at = float("-inf")
+        self._renewing = asyncio.Lock()
+
+    async def token(self) -> str:
+        """A token that is valid now.
+
+        :raises Unavailable: when there is none and auth does not give one.
+        """
+        if monotonic() >= self._renew_at:
+            async with self._renewing:
+                if monotonic() >= self._renew_at:
+                    await self._renew_or_keep()
+        return self._token
+
+    async def renew(self) -> None:
+        """Ask auth for a token.
+
+        :raises grpc.aio.AioRpcError: when auth refuses or does not answer.
+        """
+        request = auth_pb2.IssueServiceTokenRequest(
+            client_id=self._client_id, client_secret=self._client_secret.reveal()
+        )
+        asked_at = monotonic()
+        answer = await call(self._auth.IssueServiceToken, request, timeout_seconds=CALL_SECONDS)
+        self._token = answer.access_token
+        self._expires_at = asked_at + answer.expires_in_seconds
+        self._renew_at = asked_at + TOKEN_RENEW_SHARE * answer.expires_in_seconds
+
+    async def _renew_or_keep(self) -> None:
+        try:
+            await self.renew()
+        except grpc.aio.AioRpcError as error:
+            if monotonic() >= self._expires_at:
+                raise Unavailable("auth gives this service no token") from error
+            self._renew_at = monotonic() + 1.0
+            _log.warning("the service token is not renewed: %s", error.code().name)
+
+
+@asynccontextmanager
+async def open_auth(config: MeshConfig) -> AsyncIterator["AuthServiceAsyncStub"]:
+    """A stub of auth."""
+    service = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
+    async with open_channel(config.auth_address, service) as channel:
+        yield AuthServiceStub(channel)
+
+
+def _public_key(key: auth_pb2.JsonWebKey) -> Ed25519PublicKey:
+    public_key = OKPAlgorithm.from_jwk({"kty": key.kty, "crv": key.crv, "x": key.x})
+    if not isinstance(public_key, Ed25519PublicKey):
+        raise TypeError(f"key {key.kid} of the JWKS is not a public Ed25519 key")
+    return public_key

@@ -1,0 +1,81 @@
+"""The MongoDB client of a process, and what must hold of its server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import InvalidURI, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.uri_parser import parse_uri
+
+from chassis.config import ConfigError, Environment
+
+Document = dict[str, Any]
+Database = AsyncDatabase[Document]
+
+SERVER_SELECTION_SECONDS = 3.0
+"""How long a call waits for a primary before its caller hears UNAVAILABLE."""
+
+POOL_SIZE_MAX = 50
+
+
+@dataclass(frozen=True)
+class MongoConfig:
+    """Where a service's own database is. ``uri`` may hold a password, so it does not show itself."""
+
+    uri: str
+    database: str
+
+    @classmethod
+    def read(cls, env: Environment, service: str) -> Self:
+        """Read ``MONGO_URI``; the database is the one that it names, else the service's name."""
+        uri = env.text("MONGO_URI")
+        database = None
+        try:
+            database = parse_uri(uri, validate=True)["database"] if uri and not uri.startswith("mongodb+srv") else None
+        except (InvalidURI, PyMongoError, ValueError) as error:
+            env.problem("MONGO_URI", f"is not a MongoDB URI: {error}")
+        return cls(uri, database or service)
+
+    def __repr__(self) -> str:
+        return f"MongoConfig(database={self.database!r})"
+
+
+@asynccontextmanager
+async def open_database(config: MongoConfig) -> AsyncIterator[Database]:
+    """The service's database: majority reads and writes at the primary, times in UTC.
+
+    It connects when it is first used, so opening never fails for a server that is down.
+    """
+    client: AsyncMongoClient[Document] = AsyncMongoClient(
+        config.uri,
+        tz_aware=True,
+        maxPoolSize=POOL_SIZE_MAX,
+        serverSelectionTimeoutMS=int(SERVER_SELECTION_SECONDS * 1000),
+        connectTimeoutMS=int(SERVER_SELECTION_SECONDS * 1000),
+        socketTimeoutMS=20_000,
+        appname=f"ordermesh-{config.database}",
+    )
+    try:
+        yield client.get_database(
+            config.database,
+            read_preference=ReadPreference.PRIMARY,
+            write_concern=WriteConcern("majority"),
+            read_concern=ReadConcern("majority"),
+        )
+    finally:
+        await client.close()
+
+
+async def require_replica_set(database: Database) -> None:
+    """Make sure that the server can keep what it acknowledges.
+
+    :raises ConfigError: for a standalone server: it has no transactions, and one that is killed may
+        lose acknowledged writes (SERVER-139311).
+    """
+    hello = await database.client.admin.command("hello")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise ConfigError("MONGO_URI names a standalone MongoDB; a replica set is needed, one node is enough")

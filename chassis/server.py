@@ -1,0 +1,188 @@
+"""A process's gRPC server: its layers, its health, its start and its graceful end."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import start_http_server
+
+from chassis.background import retry_until_done, supervise
+from chassis.channels import MESSAGE_BYTES_MAX
+from chassis.config import ConfigError, Environment
+from chassis.contract import methods_of
+from chassis.errors import DEPENDENCY_DOWN, Unavailable
+from chassis.interceptors.authenticate import Verifier, authenticate
+from chassis.interceptors.begin import begin
+from chassis.interceptors.bounds import keep_deadline, limit_concurrency
+from chassis.interceptors.chain import Chain, Layer
+from chassis.interceptors.failures import map_errors
+from chassis.interceptors.observe import count_calls, log_calls
+
+_log = logging.getLogger(__name__)
+
+PREPARE_TRANSIENT = (*DEPENDENCY_DOWN, Unavailable, grpc.aio.AioRpcError, OSError)
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """What every gRPC server of the mesh is told.
+
+    ``lame_duck_seconds`` lie between "not serving" and the end of listening: clients that watch health
+    go elsewhere, and a restart loses no call. ``drain_seconds`` is how long calls in flight may take then.
+    """
+
+    listen_host: str
+    grpc_port: int
+    metrics_port: int | None
+    log_level: str
+    log_format: str
+    lame_duck_seconds: float
+    drain_seconds: float
+    concurrent_calls_max: int
+    connection_age_seconds: int
+
+    @classmethod
+    def read(cls, env: Environment, grpc_port: int) -> Self:
+        """Read the keys; ``grpc_port`` is the service's default."""
+        return cls(
+            listen_host=env.text("LISTEN_HOST", "0.0.0.0"),  # noqa: S104 - a container serves its pod's address
+            grpc_port=env.port("GRPC_PORT", grpc_port),
+            metrics_port=env.port("METRICS_PORT", 9090) if env.optional("METRICS_PORT") else None,
+            log_level=env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+            log_format=env.choice("LOG_FORMAT", "json", ("json", "text")),
+            lame_duck_seconds=env.seconds("LAME_DUCK_SECONDS", 0.3),
+            drain_seconds=env.seconds("DRAIN_SECONDS", 8.0),
+            concurrent_calls_max=env.integer("CONCURRENT_CALLS_MAX", 1000, least=1),
+            connection_age_seconds=env.integer("CONNECTION_AGE_SECONDS", 30, least=1),
+        )
+
+
+@dataclass(frozen=True)
+class Service:
+    """One gRPC service of a process: its descriptor, and what adds its servicer to a server."""
+
+    descriptor: ServiceDescriptor
+    register: Callable[[grpc.aio.Server], None]
+
+
+@dataclass(frozen=True)
+class Application:
+    """What a process runs: services, who verifies tokens, what to do before serving, and loops beside.
+
+    ``prepare`` steps are named by what they wait for, and tried again until they succeed; only a
+    ConfigError stops the process. ``loops`` are named too, run once prepared, and are cancelled first
+    when the process stops.
+    """
+
+    services: Sequence[Service]
+    verifier: Verifier
+    prepare: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = ()
+    loops: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = field(default=())
+
+
+def layers(verifier: Verifier, concurrent_calls_max: int) -> list[Layer]:
+    """What every call passes, outermost first."""
+    return [
+        begin(),  # first: everything below knows the request's id and deadline
+        log_calls(),  # outside `map_errors`: the line has the code that the caller saw
+        count_calls(),  # the same for the metrics
+        map_errors(),  # outside all that may refuse: one place makes statuses
+        limit_concurrency(concurrent_calls_max),  # before any work: refusing must stay cheap
+        keep_deadline(),  # before authentication, which may have to fetch keys
+        authenticate(verifier),  # last: the use case knows who calls
+    ]
+
+
+class Server:
+    """A gRPC server around an application, with health and reflection."""
+
+    def __init__(self, config: ServerConfig, application: Application) -> None:
+        descriptors = [service.descriptor for service in application.services]
+        chain = Chain(methods_of(descriptors), layers(application.verifier, config.concurrent_calls_max))
+        self._config = config
+        self._names = [descriptor.full_name for descriptor in descriptors]
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(interceptors=[chain], options=_options(config))
+        for service in application.services:
+            service.register(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+
+    async def start(self, address: str) -> int:
+        """Listen on ``address`` (``host:port``, port 0 picks one), not serving yet; returns the port."""
+        await self._set_health(serving=False)
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ConfigError(f"GRPC_PORT: {address} is taken") from error
+        await self._server.start()
+        return port
+
+    async def serve(self) -> None:
+        """Tell those who ask that calls are welcome."""
+        await self._set_health(serving=True)
+
+    async def stop(self) -> None:
+        """Send newcomers away, finish what is in flight, end."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(self._config.lame_duck_seconds)
+        await self._server.stop(self._config.drain_seconds)
+
+    async def _set_health(self, *, serving: bool) -> None:
+        answer = health_pb2.HealthCheckResponse
+        for name in ("", *self._names):
+            await self._health.set(name, answer.SERVING if serving else answer.NOT_SERVING)
+
+
+@asynccontextmanager
+async def running_server(config: ServerConfig, application: Application, address: str) -> AsyncIterator[int]:
+    """Run an application's server, prepared and with its loops, for the length of the block.
+
+    Yields the port. A prepare step that fails for good is raised here.
+    """
+    server = Server(config, application)
+    port = await server.start(address)
+    loops: list[asyncio.Task[None]] = []
+    try:
+        for name, step in application.prepare:
+            await retry_until_done(name, step, PREPARE_TRANSIENT)
+        loops = [asyncio.create_task(supervise(name, loop), name=name) for name, loop in application.loops]
+        await server.serve()
+        yield port
+    finally:
+        stopping = asyncio.create_task(server.stop())
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(stopping, *loops, return_exceptions=True)
+
+
+async def serve(config: ServerConfig, application: AbstractAsyncContextManager[Application]) -> None:
+    """Open an application and serve it until this task is cancelled; then close everything again."""
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(application)
+        if config.metrics_port is not None:
+            metrics, _ = start_http_server(config.metrics_port)
+            stack.callback(metrics.shutdown)
+        address = f"{config.listen_host}:{config.grpc_port}"
+        await stack.enter_async_context(running_server(config, opened, address))
+        _log.info("serving on %s", address)
+        await asyncio.Event().wait()
+
+
+def _options(config: ServerConfig) -> list[tuple[str, Any]]:
+    age_ms = config.connection_age_seconds * 1000
+    return [
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_connection_age_ms", age_ms),
+        ("grpc.max_connection_age_grace_ms", age_ms),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.so_reuseport", 0),
+    ]

@@ -1,0 +1,101 @@
+"""The test harness: a real server with its full chain on 127.0.0.1, and tokens that it accepts."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import grpc
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from chassis.clock import SystemClock
+from chassis.server import Application, ServerConfig, Service, running_server
+from chassis.tokens import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
+
+TEST_SERVER = ServerConfig(
+    listen_host="127.0.0.1",
+    grpc_port=0,
+    metrics_port=None,
+    log_level="warning",
+    log_format="text",
+    lame_duck_seconds=0.001,
+    drain_seconds=1.0,
+    concurrent_calls_max=1000,
+    connection_age_seconds=600,
+)
+
+
+class ManualClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, now: datetime = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """See :class:`chassis.clock.Clock`."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass."""
+        self._now += timedelta(seconds=seconds)
+
+
+class TestIssuer:
+    """Signs tokens with a key of its own, and is the key source that knows it."""
+
+    __test__ = False
+    KEY_ID = "test-key"
+
+    def __init__(self) -> None:
+        self._private_key = Ed25519PrivateKey.generate()
+
+    async def key(self, key_id: str) -> Ed25519PublicKey | None:
+        """See :class:`chassis.tokens.KeySource`."""
+        return self._private_key.public_key() if key_id == self.KEY_ID else None
+
+    @property
+    def verifier(self) -> TokenVerifier:
+        """A verifier that accepts this issuer's tokens."""
+        return TokenVerifier(self, SystemClock())
+
+    def user(self, user_id: str, *, role: str = "customer", email: str = "", **claims: object) -> str:
+        """A user's access token."""
+        return self._sign(
+            {"sub": user_id, "role": role, "email": email or f"{user_id}@example.com", "sid": "s-1"} | claims
+        )
+
+    def admin(self, user_id: str = "root") -> str:
+        """An admin's access token."""
+        return self.user(user_id, role="admin")
+
+    def service(self, client_id: str) -> str:
+        """A service's token."""
+        return self._sign({"sub": client_id, "client_id": client_id})
+
+    def _sign(self, claims: dict[str, object]) -> str:
+        now = datetime.now(UTC)
+        standard = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + timedelta(minutes=10), "jti": uuid4().hex}
+        headers = {"typ": TOKEN_TYPE, "kid": self.KEY_ID}
+        return jwt.encode(standard | claims, self._private_key, algorithm=ALGORITHM, headers=headers)
+
+
+def bearer(token: str, *metadata: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    """Call metadata with a token."""
+    return (("authorization", f"Bearer {token}"), *metadata)
+
+
+@asynccontextmanager
+async def served(
+    *services: Service, issuer: TestIssuer, config: ServerConfig = TEST_SERVER
+) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a real server of ``services`` with the full chain of layers."""
+    application = Application(services=services, verifier=issuer.verifier)
+    async with (
+        running_server(config, application, "127.0.0.1:0") as port,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        yield channel
+
+
+__all__: Sequence[str] = ("TEST_SERVER", "ManualClock", "TestIssuer", "bearer", "served")
