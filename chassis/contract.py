@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+
 from ordermesh.options.v1 import options_pb2
 
 Level = options_pb2.Access.Level

@@ -2,6 +2,7 @@
 
 import re
 
+from chassis.interceptors.chain import Context
 from chassis.violations import Violations
 
 METADATA_KEY = "idempotency-key"
@@ -22,3 +23,14 @@ def resolve_key(field: str, metadata: str, violations: Violations) -> str:
     elif not _VISIBLE_ASCII.fullmatch(key):
         violations.add("request_id", f"must be 1 to {KEY_LENGTH_MAX} visible ASCII characters")
     return key
+
+
+def key_from_metadata(context: Context) -> str:
+    """The key that a call gave as metadata, or the empty text."""
+    metadata = context.invocation_metadata() or ()
+    return next((value for key, value in metadata if key == METADATA_KEY and isinstance(value, str)), "")
+
+
+def mark_replayed(context: Context) -> None:
+    """Say that the answer repeats an earlier call's."""
+    context.set_trailing_metadata(((REPLAYED_KEY, "true"),))

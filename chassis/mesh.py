@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Self
 import grpc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt.algorithms import OKPAlgorithm
-from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
-from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
 from chassis.channels import call, open_channel
 from chassis.config import Environment, Secret
 from chassis.errors import DomainError, Unavailable
+from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
+from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
 if TYPE_CHECKING:
     from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceAsyncStub
@@ -38,7 +38,7 @@ class MeshConfig:
 
     auth_address: str
     client_id: str
-    client_secret: Secret | None
+    client_secret: Secret
 
     @classmethod
     def read(cls, env: Environment, *, identity: bool) -> Self:
@@ -46,7 +46,7 @@ class MeshConfig:
         return cls(
             auth_address=env.address("AUTH_ADDR", "dns:///localhost:50051"),
             client_id=env.text("SERVICE_CLIENT_ID") if identity else "",
-            client_secret=env.secret("SERVICE_CLIENT_SECRET") if identity else None,
+            client_secret=env.required_secret("SERVICE_CLIENT_SECRET") if identity else Secret(""),
         )
 
 
@@ -99,10 +99,10 @@ class RemoteKeys:
 class ServiceToken:
     """This process's own token, renewed before it expires."""
 
-    def __init__(self, auth: "AuthServiceAsyncStub", client_id: str, client_secret: Secret) -> None:
+    def __init__(self, auth: "AuthServiceAsyncStub", config: MeshConfig) -> None:
         self._auth = auth
-        self._client_id = client_id
-        self._client_secret = client_secret
+        self._client_id = config.client_id
+        self._client_secret = config.client_secret
         self._token = ""
         self._renew_at = self._expires_at = float("-inf")
         self._renewing = asyncio.Lock()

@@ -5,9 +5,10 @@ index however deep it is, and rows that come and go between two pages move nothi
 """
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from chassis.violations import Violations
 
@@ -15,30 +16,60 @@ PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 500
 
 
+TIME_KEY_MAX = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Which page is asked for: its size, and the sort key that it begins after (None: at the top)."""
 
     size: int
-    after: tuple[str, ...] | None
+    after: tuple[Any, ...] | None
 
 
-def read_page(page_size: int, page_token: str, key_length: int, violations: Violations) -> Page:
-    """Read a request's paging fields; ``key_length`` is how many texts make the list's sort key."""
+def read_page(page_size: int, page_token: str, key: tuple[type, ...], violations: Violations) -> Page:
+    """Read a request's paging fields.
+
+    ``key`` is the types of the list's sort key: ``str`` for texts, ``int`` for times (:func:`time_key`).
+    """
     violations.require(page_size >= 0, "page_size", "must not be negative")
     size = min(page_size or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
     if not page_token:
         return Page(size, None)
-    try:
-        after = json.loads(base64.urlsafe_b64decode(page_token.encode()))
-    except (ValueError, binascii.Error):
-        after = None
-    if not (isinstance(after, list) and len(after) == key_length and all(isinstance(text, str) for text in after)):
+    after = _decoded(page_token)
+    if not _has_types(after, key):
         violations.add("page_token", "was not given by this method")
         return Page(size, None)
     return Page(size, tuple(after))
 
 
-def next_token(*key: str) -> str:
+def next_token(*key: str | int) -> str:
     """The token of the page that begins after ``key``."""
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode()
+
+
+def time_key(time: datetime) -> int:
+    """A time as part of a sort key: whole milliseconds since 1970."""
+    return round(time.timestamp() * 1000)
+
+
+def time_of_key(milliseconds: int) -> datetime:
+    """The time that :func:`time_key` was given."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
+
+
+def _decoded(page_token: str) -> Any:
+    try:
+        return json.loads(base64.urlsafe_b64decode(page_token.encode()))
+    except (ValueError, RecursionError):  # base64's and json's own errors are ValueErrors
+        return None
+
+
+def _has_types(after: Any, key: tuple[type, ...]) -> bool:
+    return (
+        isinstance(after, list)
+        and len(after) == len(key)
+        and all(type(part) is kind for part, kind in zip(after, key, strict=True))
+        and all(0 <= part <= TIME_KEY_MAX for part in after if isinstance(part, int))
+    )

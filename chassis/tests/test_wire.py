@@ -10,16 +10,16 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
-from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
-from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
-from ordermesh.inventory.v1 import inventory_service_pb2 as inventory_pb2
-from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from pymongo.errors import ServerSelectionTimeoutError
 
 from chassis import errors
 from chassis.call import caller
 from chassis.server import Service
 from chassis.testing import TestIssuer, bearer, served
+from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
+from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
+from ordermesh.inventory.v1 import inventory_service_pb2 as inventory_pb2
+from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 
 
 class Scripted(auth_grpc.AuthServiceServicer):

@@ -1,0 +1,1 @@
+"""Items, their stock, and the reservations that hold stock for orders."""

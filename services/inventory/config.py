@@ -1,0 +1,39 @@
+"""What inventory reads from the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from chassis.config import Environment
+from chassis.mesh import MeshConfig
+from chassis.mongo import MongoConfig
+from chassis.server import ServerConfig
+
+GRPC_PORT_DEFAULT = 50053
+HOLD_SECONDS_DEFAULT = 900.0
+
+
+@dataclass(frozen=True)
+class InventoryConfig:
+    """Inventory's configuration. ``hold_seconds`` is how long stock is held for an order."""
+
+    server: ServerConfig
+    mongo: MongoConfig
+    mesh: MeshConfig
+    hold_seconds: float
+
+    @classmethod
+    def from_environment(cls, values: Mapping[str, str]) -> Self:
+        """Read it.
+
+        :raises ConfigError: naming every key that is missing or wrong.
+        """
+        env = Environment(values)
+        config = cls(
+            server=ServerConfig.read(env, GRPC_PORT_DEFAULT),
+            mongo=MongoConfig.read(env, "inventory"),
+            mesh=MeshConfig.read(env, identity=False),
+            hold_seconds=env.seconds("HOLD_SECONDS", HOLD_SECONDS_DEFAULT),
+        )
+        env.check()
+        return config

@@ -1,0 +1,1 @@
+"""Orders, from the first call to their end."""

@@ -1,0 +1,103 @@
+"""Puts orders together: what it opens, in order, closed in reverse."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from redis.asyncio import Redis
+
+from chassis.aws import open_aws_client
+from chassis.channels import open_channel
+from chassis.clock import Clock, SystemClock
+from chassis.mesh import RemoteKeys, ServiceToken, open_auth
+from chassis.mongo import open_database, require_replica_set
+from chassis.server import Application, Service
+from chassis.tokens import TokenVerifier
+from ordermesh.inventory.v1 import inventory_service_pb2
+from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from ordermesh.orders.v1 import order_service_pb2 as pb
+from ordermesh.orders.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
+from services.orders.cache import OrderCache, RedisCache
+from services.orders.config import OrdersConfig
+from services.orders.grpc_stock import GrpcStock
+from services.orders.mongo_store import MongoStore
+from services.orders.relay import Relay
+from services.orders.servicer import OrderServicer
+from services.orders.sqs_queue import SqsQueue
+from services.orders.stock import Stock
+from services.orders.store import OrderStore
+from services.orders.sweep import sweep_orders
+
+REDIS_SECONDS = 0.05
+"""How long the cache may take: slower than this, MongoDB is asked instead."""
+
+REDIS_CONNECTIONS_MAX = 50
+
+SQS_ATTEMPTS_MAX = 2
+SQS_READ_SECONDS = 5.0
+SQS_CONNECTIONS_MAX = 20
+
+
+def build_orders(store: OrderStore, stock: Stock, cache: OrderCache, relay: Relay, clock: Clock) -> Service:
+    """The service around its ports."""
+    servicer = OrderServicer(store, stock, cache, relay, clock)
+    return Service(
+        descriptor=pb.DESCRIPTOR.services_by_name["OrderService"],
+        register=partial(add_OrderServiceServicer_to_server, servicer),
+    )
+
+
+@asynccontextmanager
+async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
+    """Open what orders needs, in order; close it in reverse."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(config.mongo))
+        redis = await stack.enter_async_context(_open_redis(config.redis_url))
+        sqs = await stack.enter_async_context(
+            open_aws_client(
+                config.aws,
+                "sqs",
+                attempts_max=SQS_ATTEMPTS_MAX,
+                read_timeout_seconds=SQS_READ_SECONDS,
+                connections_max=SQS_CONNECTIONS_MAX,
+            )
+        )
+        auth = await stack.enter_async_context(open_auth(config.mesh))
+        inventory_service = inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"]
+        channel = await stack.enter_async_context(open_channel(config.inventory_address, inventory_service))
+
+        keys, token = RemoteKeys(auth), ServiceToken(auth, config.mesh)
+        store, queue = MongoStore(database, config.sweep_age), SqsQueue(sqs, config.queue_url)
+        stock = GrpcStock(InventoryServiceStub(channel), token)
+        relay = Relay(store, queue, clock, config.relay_lease)
+        yield Application(
+            services=[build_orders(store, stock, RedisCache(redis), relay, clock)],
+            verifier=TokenVerifier(keys, clock),
+            prepare=[
+                ("the database", partial(require_replica_set, database)),
+                ("indexes", store.create_indexes),
+                ("auth", keys.fetch),
+                ("auth", token.renew),
+            ],
+            loops=[
+                ("keys", keys.keep_fresh),
+                ("relay", relay.run),
+                ("sweep", partial(sweep_orders, store, stock, queue, relay, clock, config.sweep_age)),
+            ],
+        )
+
+
+@asynccontextmanager
+async def _open_redis(url: str) -> AsyncIterator[Redis]:
+    redis = Redis.from_url(
+        url,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        max_connections=REDIS_CONNECTIONS_MAX,
+        retry=None,
+    )
+    try:
+        yield redis
+    finally:
+        await redis.aclose()

@@ -1,0 +1,94 @@
+"""Orders that have ended, kept near.
+
+Only terminal orders are cached: their status never changes again, so the cache cannot be wrong,
+whatever crashes. There is no negative caching. What the cache cannot do is slower, never wrong.
+"""
+
+import logging
+from time import monotonic
+from typing import Protocol, cast
+
+import bson
+from bson.codec_options import CodecOptions
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from chassis.mongo import Document
+from services.orders.documents import order_document, order_from
+from services.orders.order import Order
+
+CACHE_SECONDS = 600
+FAILURES_MAX = 3
+PAUSE_SECONDS = 2.0
+"""After so many failures in a row Redis is not asked for so long."""
+
+_log = logging.getLogger(__name__)
+_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
+
+
+class OrderCache(Protocol):
+    """A place for terminal orders that may forget them at any time, and never fails."""
+
+    async def get(self, order_id: str) -> Order | None:
+        """The order, if it is remembered."""
+        ...
+
+    async def put(self, order: Order) -> None:
+        """Remember a terminal order for a while."""
+        ...
+
+
+class MemoryCache:
+    """A cache in memory, for tests."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, Order] = {}
+
+    async def get(self, order_id: str) -> Order | None:
+        """See :class:`OrderCache`."""
+        return self.orders.get(order_id)
+
+    async def put(self, order: Order) -> None:
+        """See :class:`OrderCache`."""
+        assert order.status.is_terminal
+        self.orders[order.order_id] = order
+
+
+class RedisCache:
+    """The cache in Redis: ``order:<id>`` holds an order's BSON."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._failures = 0
+        self._paused_until = float("-inf")
+
+    async def get(self, order_id: str) -> Order | None:
+        """See :class:`OrderCache`."""
+        if monotonic() < self._paused_until:
+            return None
+        try:
+            encoded = await self._redis.get(f"order:{order_id}")
+        except (RedisError, OSError) as error:
+            self._note_failure(error)
+            return None
+        self._failures = 0
+        return None if encoded is None else order_from(bson.decode(cast(bytes, encoded), _CODEC))
+
+    async def put(self, order: Order) -> None:
+        """See :class:`OrderCache`."""
+        assert order.status.is_terminal
+        if monotonic() < self._paused_until:
+            return
+        try:
+            await self._redis.set(f"order:{order.order_id}", bson.encode(order_document(order)), ex=CACHE_SECONDS)
+        except (RedisError, OSError) as error:
+            self._note_failure(error)
+        else:
+            self._failures = 0
+
+    def _note_failure(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures >= FAILURES_MAX:
+            self._failures = 0
+            self._paused_until = monotonic() + PAUSE_SECONDS
+            _log.warning("redis is not asked for %.0f s: %s", PAUSE_SECONDS, type(error).__name__)

@@ -1,0 +1,55 @@
+"""What orders reads from the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from chassis.aws import AwsConfig
+from chassis.config import Environment
+from chassis.mesh import MeshConfig
+from chassis.mongo import MongoConfig
+from chassis.server import ServerConfig
+
+GRPC_PORT_DEFAULT = 50052
+
+
+@dataclass(frozen=True)
+class OrdersConfig:
+    """Orders' configuration.
+
+    ``relay_lease`` is how long a relay has to publish what it claimed, ``sweep_age`` how old an order
+    that is not settled may become before it is published again.
+    """
+
+    server: ServerConfig
+    mongo: MongoConfig
+    mesh: MeshConfig
+    aws: AwsConfig
+    redis_url: str
+    inventory_address: str
+    queue_url: str
+    relay_lease: timedelta
+    sweep_age: timedelta
+
+    @classmethod
+    def from_environment(cls, values: Mapping[str, str]) -> Self:
+        """Read it.
+
+        :raises ConfigError: naming every key that is missing or wrong.
+        """
+        env = Environment(values)
+        host, port = env.text("REDIS_HOST", "localhost"), env.port("REDIS_PORT", 6379)
+        config = cls(
+            server=ServerConfig.read(env, GRPC_PORT_DEFAULT),
+            mongo=MongoConfig.read(env, "orders"),
+            mesh=MeshConfig.read(env, identity=True),
+            aws=AwsConfig.read(env),
+            redis_url=env.text("REDIS_URL", f"redis://{host}:{port}/0"),
+            inventory_address=env.address("INVENTORY_ADDR", "dns:///localhost:50053"),
+            queue_url=env.text("AWS_SQS_QUEUE_URL"),
+            relay_lease=timedelta(seconds=env.seconds("RELAY_LEASE_SECONDS", 10.0)),
+            sweep_age=timedelta(seconds=env.seconds("SWEEP_AGE_SECONDS", 60.0)),
+        )
+        env.check()
+        return config

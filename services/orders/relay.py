@@ -1,0 +1,89 @@
+"""Publishing what the orders' outboxes hold: the relay, and the queue that it sends to.
+
+Every replica runs a relay. It wakes when this replica wrote an event and polls behind that for what
+others left. Publishing is at least once: an event may be sent again after a crash or a lost answer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from itertools import groupby
+from typing import Protocol
+
+from chassis.clock import Clock
+from services.orders.order import Event
+from services.orders.store import OrderStore
+
+POLL_SECONDS = 1.0
+CLAIM_ORDERS_MAX = 100
+BATCH_EVENTS_MAX = 10
+"""SQS takes ten messages a request."""
+
+_log = logging.getLogger(__name__)
+
+
+class Queue(Protocol):
+    """Where events go."""
+
+    async def publish(self, events: Sequence[Event]) -> Collection[str]:
+        """Send at most ``BATCH_EVENTS_MAX`` events; returns the ids of exactly those that the queue has.
+
+        :raises QueueUnavailable: when the queue does not answer.
+        """
+        ...
+
+    async def depth(self) -> int:
+        """About how many messages wait.
+
+        :raises QueueUnavailable: when the queue does not answer.
+        """
+        ...
+
+
+class QueueUnavailable(Exception):
+    """The queue does not answer; what was sent may or may not have arrived."""
+
+
+class Relay:
+    """Moves events from the outboxes to the queue."""
+
+    def __init__(self, store: OrderStore, queue: Queue, clock: Clock, lease: timedelta) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._lease = lease
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that there is something to publish."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Publish for ever; to be run as a loop."""
+        while True:
+            self._wake.clear()
+            if not await self.publish_due():
+                await self._wait()
+
+    async def publish_due(self) -> int:
+        """Publish what is due, once; returns how many events were claimed."""
+        events = await self._store.claim_events(self._clock.now(), self._lease, CLAIM_ORDERS_MAX)
+        batches = [events[start : start + BATCH_EVENTS_MAX] for start in range(0, len(events), BATCH_EVENTS_MAX)]
+        await asyncio.gather(*(self._publish(batch) for batch in batches))
+        return len(events)
+
+    async def _publish(self, batch: Sequence[Event]) -> None:
+        published = await self._queue.publish(batch)
+        if len(published) < len(batch):
+            _log.warning("the queue refused %d of %d events", len(batch) - len(published), len(batch))
+        sent = sorted((event for event in batch if event.event_id in published), key=lambda event: event.order_id)
+        by_order = {order_id: [e.event_id for e in events] for order_id, events in groupby(sent, lambda e: e.order_id)}
+        await asyncio.gather(*(self._store.record_published(order_id, ids) for order_id, ids in by_order.items()))
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return
