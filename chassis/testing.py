@@ -10,6 +10,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from chassis.clock import SystemClock
+from chassis.mongo import Database, Document
 from chassis.server import Application, ServerConfig, Service, running_server
 from chassis.tokens import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 
@@ -98,4 +99,24 @@ async def served(
         yield channel
 
 
-__all__: Sequence[str] = ("TEST_SERVER", "ManualClock", "TestIssuer", "bearer", "served")
+@asynccontextmanager
+async def collecting_scans(database: Database) -> AsyncIterator[list[Document]]:
+    """Collects what MongoDB's own profiler says of the block's queries that used no index.
+
+    The list is filled when the block ends: one entry a query, with its collection and its filter.
+    """
+    scans: list[Document] = []
+    await database.command("profile", 2)
+    try:
+        yield scans
+    finally:
+        await database.command("profile", 0)
+    entries = await database["system.profile"].find({"planSummary": "COLLSCAN"}).to_list()
+    scans.extend(
+        {"collection": entry["ns"].partition(".")[2], "command": entry["command"]}
+        for entry in entries
+        if not entry["ns"].endswith(".system.profile")
+    )
+
+
+__all__: Sequence[str] = ("TEST_SERVER", "ManualClock", "TestIssuer", "bearer", "collecting_scans", "served")

@@ -53,7 +53,7 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.mongo))
-        redis = await stack.enter_async_context(_open_redis(config.redis_url))
+        redis = await stack.enter_async_context(open_redis(config.redis_url))
         sqs = await stack.enter_async_context(
             open_aws_client(
                 config.aws,
@@ -89,7 +89,8 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
 
 
 @asynccontextmanager
-async def _open_redis(url: str) -> AsyncIterator[Redis]:
+async def open_redis(url: str) -> AsyncIterator[Redis]:
+    """A client that gives up quickly; it connects when it is first used."""
     redis = Redis.from_url(
         url,
         socket_timeout=REDIS_SECONDS,

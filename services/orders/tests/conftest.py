@@ -1,0 +1,86 @@
+"""What orders' tests share."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chassis.mongo import Database
+from chassis.testing import ManualClock, TestIssuer, served
+from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceStub
+from services.orders.app import build_orders
+from services.orders.cache import MemoryCache
+from services.orders.memory_store import MemoryStore
+from services.orders.mongo_store import MongoStore
+from services.orders.relay import Relay
+from services.orders.store import OrderStore
+from services.orders.tests.fakes import FakeQueue, FakeStock
+
+if TYPE_CHECKING:
+    from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceAsyncStub
+
+SWEEP_AGE = timedelta(seconds=60)
+LEASE = timedelta(seconds=10)
+
+
+@pytest.fixture
+async def mongo_store(database: Database) -> MongoStore:
+    """Orders in a real MongoDB."""
+    store = MongoStore(database, SWEEP_AGE)
+    await store.create_indexes()
+    return store
+
+
+@pytest.fixture(params=["memory", "mongo"])
+def store(request: pytest.FixtureRequest) -> OrderStore:
+    """Every store that there is: one suite holds them to the same behaviour."""
+    if request.param == "memory":
+        return MemoryStore(SWEEP_AGE)
+    mongo_store: MongoStore = request.getfixturevalue("mongo_store")
+    return mongo_store
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that a test moves."""
+    return ManualClock()
+
+
+@pytest.fixture
+def stock() -> FakeStock:
+    """An inventory of a hundred lamps."""
+    return FakeStock()
+
+
+@pytest.fixture
+def queue() -> FakeQueue:
+    """A queue."""
+    return FakeQueue()
+
+
+@pytest.fixture
+def cache() -> MemoryCache:
+    """A cache."""
+    return MemoryCache()
+
+
+@pytest.fixture
+def relay(store: OrderStore, queue: FakeQueue, clock: ManualClock) -> Relay:
+    """A relay that publishes when a test says so."""
+    return Relay(store, queue, clock, LEASE)
+
+
+@pytest.fixture(scope="session")
+def issuer() -> TestIssuer:
+    """Who signs the tests' tokens."""
+    return TestIssuer()
+
+
+@pytest.fixture
+async def stub(
+    store: OrderStore, stock: FakeStock, cache: MemoryCache, relay: Relay, clock: ManualClock, issuer: TestIssuer
+) -> AsyncIterator["OrderServiceAsyncStub"]:
+    """The service behind a real server."""
+    async with served(build_orders(store, stock, cache, relay, clock), issuer=issuer) as channel:
+        yield OrderServiceStub(channel)

@@ -1,0 +1,55 @@
+"""The cache in a real Redis, and without one."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from redis.asyncio import Redis
+
+from chassis.testing import ManualClock
+from services.orders.app import open_redis
+from services.orders.cache import CACHE_SECONDS, RedisCache
+from services.orders.memory_store import MemoryStore
+from services.orders.order import Order
+from services.orders.tests.conftest import SWEEP_AGE
+from services.orders.tests.test_store import placed, processed
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with open_redis(redis_url) as redis:
+        yield redis
+        await redis.flushdb()
+
+
+@pytest.fixture
+async def done(clock: ManualClock) -> Order:
+    """An order that has ended."""
+    store, order = MemoryStore(SWEEP_AGE), placed("o-1", datetime(2026, 7, 1, 12, tzinfo=UTC))
+    await store.insert([order])
+    return await processed(store, order, clock.now())
+
+
+async def test_what_is_put_is_got_for_ten_minutes(redis: Redis, done: Order) -> None:
+    cache = RedisCache(redis)
+
+    await cache.put(done)
+
+    assert await cache.get("o-1") == done
+    assert 0 < await redis.ttl("order:o-1") <= CACHE_SECONDS == 600
+
+
+async def test_what_is_not_there_is_not_remembered_as_missing(redis: Redis) -> None:
+    cache = RedisCache(redis)
+
+    assert await cache.get("o-1") is None
+    assert await redis.keys("*") == []
+
+
+async def test_without_redis_nothing_is_cached_and_nothing_fails(done: Order) -> None:
+    async with open_redis("redis://127.0.0.1:1/0") as nowhere:
+        cache = RedisCache(nowhere)
+
+        for _ in range(10):
+            await cache.put(done)
+            assert await cache.get("o-1") is None

@@ -1,0 +1,290 @@
+"""What every store of orders does."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chassis.pages import Page, time_key
+from chassis.testing import ManualClock
+from services.orders.order import (
+    EventType,
+    Failure,
+    Money,
+    NotificationDebt,
+    Order,
+    OrderItem,
+    Status,
+    StockDebt,
+    begin,
+    cancel,
+    complete,
+    fail,
+    place,
+)
+from services.orders.store import OrderStore
+from services.orders.tests.conftest import LEASE, SWEEP_AGE
+
+
+def placed(order_id: str, now: datetime, user_id: str = "ada") -> Order:
+    return place(
+        order_id=order_id,
+        user_id=user_id,
+        request_id=f"k-{order_id}",
+        fingerprint="f",
+        email="ada@example.com",
+        items=(OrderItem("LAMP", "Lamp", 2, Money("EUR", 2_500)),),
+        now=now,
+        traceparent="00-trace",
+    )
+
+
+async def applied(store: OrderStore, *moves: object) -> Order:
+    order = None
+    for move in moves:
+        order = await store.apply(move)  # type: ignore[arg-type] # the moves below
+    assert order is not None
+    return order
+
+
+async def processed(store: OrderStore, order: Order, now: datetime) -> Order:
+    processing = await applied(store, begin(order, now))
+    return await applied(store, complete(processing, now))
+
+
+async def test_an_order_is_kept_as_it_is(store: OrderStore, clock: ManualClock) -> None:
+    order = placed("o-1", clock.now())
+
+    assert await store.insert([order]) == [True]
+    assert await store.get("o-1") == order
+    assert await store.get("o-2") is None
+
+
+async def test_an_order_that_is_there_is_not_inserted_again(store: OrderStore, clock: ManualClock) -> None:
+    first, second = placed("o-1", clock.now()), placed("o-2", clock.now())
+    await store.insert([first])
+
+    inserted = await store.insert([replace(first, email="eve@example.com"), second])
+
+    assert inserted == [False, True]
+    assert await store.get("o-1") == first
+    assert await store.get("o-2") == second
+
+
+async def test_twins_that_race_make_one_order(store: OrderStore, clock: ManualClock) -> None:
+    twins = await asyncio.gather(*(store.insert([placed("o-1", clock.now())]) for _ in range(20)))
+
+    assert sorted(twins) == [[False]] * 19 + [[True]]
+
+
+async def test_every_move_counts_in_version_and_history(store: OrderStore, clock: ManualClock) -> None:
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+    clock.advance(1)
+
+    done = await processed(store, order, clock.now())
+
+    assert (done.status, done.version) == (Status.PROCESSED, 3)
+    assert [change.status for change in done.history] == [Status.PENDING, Status.PROCESSING, Status.PROCESSED]
+    assert done.update_time == clock.now()
+    assert done.notification is NotificationDebt.TO_SEND
+    assert await store.get("o-1") == done
+
+
+async def test_a_move_that_comes_too_late_changes_nothing(store: OrderStore, clock: ManualClock) -> None:
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+    await applied(store, begin(order, clock.now()))
+
+    late = await store.apply(cancel(order, clock.now(), ""))
+
+    known = await store.get("o-1")
+    assert late is None
+    assert known is not None
+    assert (known.status, known.version, len(known.pending_events)) == (Status.PROCESSING, 2, 1)
+
+
+async def test_cancel_and_begin_that_race_have_one_winner(store: OrderStore, clock: ManualClock) -> None:
+    for n in range(20):
+        order = placed(f"o-{n}", clock.now())
+        await store.insert([order])
+
+        moves = await asyncio.gather(
+            store.apply(cancel(order, clock.now(), "")), store.apply(begin(order, clock.now()))
+        )
+
+        assert sum(move is not None for move in moves) == 1
+
+
+async def test_the_event_of_a_move_is_stored_with_it(store: OrderStore, clock: ManualClock) -> None:
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+
+    cancelled = await applied(store, cancel(order, clock.now(), "00-cancel"))
+
+    assert [event.type for event in cancelled.pending_events] == [EventType.CREATED, EventType.CANCELLED]
+    assert cancelled.pending_events[1].event_id == "o-1:2"
+
+
+async def test_a_failure_is_kept(store: OrderStore, clock: ManualClock) -> None:
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+    processing = await applied(store, begin(order, clock.now()))
+
+    failed = await applied(store, fail(processing, Failure("OUT_OF_STOCK", "Gone."), clock.now()))
+
+    assert failed.failure == Failure("OUT_OF_STOCK", "Gone.")
+    assert failed.stock is StockDebt.TO_RELEASE
+    assert await store.get("o-1") == failed
+
+
+async def test_a_users_orders_are_listed_newest_first(store: OrderStore, clock: ManualClock) -> None:
+    await store.insert([placed("o-1", clock.now()), placed("o-3", clock.now()), placed("o-2", clock.now())])
+    clock.advance(1)
+    await store.insert([placed("o-0", clock.now()), placed("o-9", clock.now(), user_id="bob")])
+
+    first = await store.list_by_user("ada", Page(2, None))
+    key = (time_key(first[1].create_time), first[1].order_id)
+    second = await store.list_by_user("ada", Page(2, key))
+
+    assert [order.order_id for order in first] == ["o-0", "o-3", "o-2"]
+    assert [order.order_id for order in second] == ["o-2", "o-1"]
+
+
+async def test_an_event_is_claimed_by_one_relay_until_its_lease_ends(store: OrderStore, clock: ManualClock) -> None:
+    await store.insert([placed(f"o-{n}", clock.now()) for n in range(10)])
+
+    claims = await asyncio.gather(*(store.claim_events(clock.now(), LEASE, 100) for _ in range(4)))
+    claimed = [event.event_id for claim in claims for event in claim]
+    meanwhile = await store.claim_events(clock.now(), LEASE, 100)
+    clock.advance(LEASE.total_seconds())
+    after = await store.claim_events(clock.now(), LEASE, 100)
+
+    assert sorted(claimed) == sorted(f"o-{n}:1" for n in range(10))
+    assert meanwhile == []
+    assert len(after) == 10
+
+
+async def test_what_is_published_is_not_claimed_again(store: OrderStore, clock: ManualClock) -> None:
+    await store.insert([placed("o-1", clock.now())])
+    (event,) = await store.claim_events(clock.now(), LEASE, 100)
+
+    await store.record_published("o-1", [event.event_id])
+
+    clock.advance(3_600)
+    order = await store.get("o-1")
+    assert order is not None
+    assert order.pending_events == ()
+    assert await store.claim_events(clock.now(), LEASE, 100) == []
+
+
+async def test_what_was_appended_meanwhile_stays_due(store: OrderStore, clock: ManualClock) -> None:
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+    (created,) = await store.claim_events(clock.now(), LEASE, 100)
+    await applied(store, cancel(order, clock.now(), ""))
+    await store.record_published("o-1", [created.event_id])
+
+    (cancelled,) = await store.claim_events(clock.now(), LEASE, 100)
+
+    assert cancelled.type is EventType.CANCELLED
+
+
+async def test_a_claim_takes_the_longest_due_first_and_is_bounded(store: OrderStore, clock: ManualClock) -> None:
+    for n in range(3):
+        await store.insert([placed(f"o-{n}", clock.now())])
+        clock.advance(1)
+
+    claimed = await store.claim_events(clock.now(), LEASE, 2)
+
+    assert {event.order_id for event in claimed} == {"o-0", "o-1"}
+
+
+async def test_an_order_is_overdue_until_it_is_settled(store: OrderStore, clock: ManualClock) -> None:
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+    young = await store.overdue(clock.now() + SWEEP_AGE - timedelta(milliseconds=1), 10)
+    clock.advance(SWEEP_AGE.total_seconds())
+
+    pending = await store.overdue(clock.now(), 10)
+    done = await processed(store, order, clock.now())
+    untold = await store.overdue(clock.now(), 10)
+    await store.record_notified("o-1")
+    settled = await store.overdue(clock.now(), 10)
+
+    assert young == []
+    assert pending == [order]
+    assert untold == [done]
+    assert settled == []
+
+
+async def test_a_cancelled_order_is_settled_when_its_stock_is_back_and_its_customer_told(
+    store: OrderStore, clock: ManualClock
+) -> None:
+    for order_id, first in (("o-1", "stock"), ("o-2", "mail")):
+        order = placed(order_id, clock.now())
+        await store.insert([order])
+        await applied(store, cancel(order, clock.now(), ""))
+        await (store.record_released(order_id) if first == "stock" else store.record_notified(order_id))
+    clock.advance(SWEEP_AGE.total_seconds())
+    half_settled = await store.overdue(clock.now(), 10)
+    await store.record_notified("o-1")
+    await store.record_released("o-2")
+
+    assert len(half_settled) == 2
+    assert await store.overdue(clock.now(), 10) == []
+
+
+async def test_only_an_order_that_ended_can_be_told(store: OrderStore, clock: ManualClock) -> None:
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+
+    too_early = await store.record_notified("o-1")
+    await processed(store, order, clock.now())
+    told = await store.record_notified("o-1")
+
+    assert too_early is None
+    assert told is not None
+    assert told.notification is NotificationDebt.DONE
+    assert await store.record_notified("o-1") == told
+    assert await store.record_notified("o-9") is None
+
+
+async def test_a_sweep_publishes_again_with_intervals_that_double(store: OrderStore, clock: ManualClock) -> None:
+    await store.insert([placed("o-1", clock.now())])
+    await store.record_published("o-1", ["o-1:1"])
+    order = await store.get("o-1")
+    assert order is not None
+    gaps: list[float] = []
+    last = clock.now()
+    while len(gaps) < 9:
+        clock.advance(30)
+        if await store.overdue(clock.now(), 10):
+            assert await store.claim_overdue(order, clock.now())
+            assert [event.event_id for event in await store.claim_events(clock.now(), LEASE, 10)] == ["o-1:1"]
+            await store.record_published("o-1", ["o-1:1"])
+            gaps.append((clock.now() - last).total_seconds())
+            last = clock.now()
+
+    assert gaps == [60, 30, 60, 120, 240, 480, 960, 1_920, 3_600]
+
+
+async def test_one_of_many_sweeps_claims_an_order(store: OrderStore, clock: ManualClock) -> None:
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+    clock.advance(SWEEP_AGE.total_seconds())
+
+    claims = await asyncio.gather(*(store.claim_overdue(order, clock.now()) for _ in range(8)))
+
+    assert sum(claims) == 1
+    known = await store.get("o-1")
+    assert known is not None
+    assert len(known.pending_events) == 1, "what is about to be published is not published twice"
+
+
+async def test_a_sweep_does_not_claim_an_order_that_moved(store: OrderStore, clock: ManualClock) -> None:
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+    clock.advance(SWEEP_AGE.total_seconds())
+    await applied(store, begin(order, clock.now()))
+
+    assert not await store.claim_overdue(order, clock.now())
