@@ -1,0 +1,1 @@
+"""Auth: accounts, sessions, and the keys that everybody verifies access tokens with."""

@@ -1,0 +1,91 @@
+"""Auth put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from functools import partial
+
+from chassis.clock import Clock, SystemClock
+from chassis.mongo import MongoConfig, open_database, require_replica_set
+from chassis.server import Application, Service
+from chassis.tokens import TokenVerifier
+from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
+from ordermesh.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from services.auth.access_tokens import AccessTokens
+from services.auth.config import AuthConfig
+from services.auth.get_current_user import GetCurrentUser
+from services.auth.issue_service_token import IssueServiceToken
+from services.auth.keys import KeyRing, LocalKeys
+from services.auth.login import Login
+from services.auth.mongo_store import MongoStore
+from services.auth.passwords import Passwords
+from services.auth.refresh import Refresh
+from services.auth.refresh_tokens import RefreshTokens
+from services.auth.register import Register
+from services.auth.service_clients import ServiceClients
+from services.auth.servicer import AuthServicer
+from services.auth.store import AuthStore
+from services.auth.token_pairs import TokenPairs
+
+
+def build_auth(
+    *,
+    store: AuthStore,
+    passwords: Passwords,
+    keys: KeyRing,
+    refresh_tokens: RefreshTokens,
+    clients: ServiceClients,
+    clock: Clock,
+) -> AuthServicer:
+    """The servicer with its use cases."""
+    access_tokens = AccessTokens(keys, clock)
+    token_pairs = TokenPairs(access_tokens, refresh_tokens, clock)
+    return AuthServicer(
+        register=Register(store, passwords, clock),
+        login=Login(store, passwords, token_pairs, clock),
+        refresh=Refresh(store, refresh_tokens, token_pairs, clock),
+        get_current_user=GetCurrentUser(store),
+        issue_service_token=IssueServiceToken(clients, access_tokens),
+        published_keys=keys.published,
+    )
+
+
+def service_of(servicer: AuthServicer) -> Service:
+    """The servicer as what a server registers."""
+    descriptor = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
+    return Service(descriptor, partial(add_AuthServiceServicer_to_server, servicer))
+
+
+@asynccontextmanager
+async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
+    """Open what auth needs, in order; close it in reverse."""
+    clock = SystemClock()
+    keys = KeyRing.derive(config.jwt_secret, config.jwt_secret_next, config.jwt_secret_previous)
+    async with open_database(config.mongo) as database:
+        store = MongoStore(database)
+        with closing(Passwords()) as passwords:
+            servicer = build_auth(
+                store=store,
+                passwords=passwords,
+                keys=keys,
+                refresh_tokens=RefreshTokens(config.jwt_refresh_secret, config.jwt_refresh_secret_previous),
+                clients=config.service_clients,
+                clock=clock,
+            )
+            yield Application(
+                services=[service_of(servicer)],
+                verifier=TokenVerifier(LocalKeys(keys), clock),
+                prepare=[
+                    ("MongoDB", partial(require_replica_set, database)),
+                    ("the indexes of users and sessions", store.create_indexes),
+                ],
+            )
+
+
+@asynccontextmanager
+async def open_store(config: MongoConfig) -> AsyncIterator[AuthStore]:
+    """The store alone, ready to be used: what the operator's commands need."""
+    async with open_database(config) as database:
+        await require_replica_set(database)
+        store = MongoStore(database)
+        await store.create_indexes()
+        yield store

@@ -1,0 +1,102 @@
+"""The operator's commands: ``python -m services.auth grant-role`` and ``create-user``."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from getpass import getpass
+
+from chassis.clock import SystemClock
+from chassis.config import Environment, load_environment
+from chassis.errors import DEPENDENCY_DOWN, DomainError
+from chassis.mongo import MongoConfig
+from chassis.process import run
+from services.auth.app import open_store
+from services.auth.email_address import NotAnAddress
+from services.auth.errors import EmailTaken
+from services.auth.grant_role import GrantRole
+from services.auth.passwords import Passwords
+from services.auth.register import Register
+from services.auth.store import AuthStore
+from services.auth.user import Role
+
+
+class CommandFailed(Exception):
+    """The command could not do what it was told. The message is the line that the operator reads."""
+
+
+def run_command(arguments: Sequence[str]) -> None:
+    """Run a command: one line to standard output, or one to standard error and exit code 1."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        run(lambda: _command(parsed, load_environment()))
+    except CommandFailed as failure:
+        sys.stderr.write(f"{failure}\n")
+        sys.exit(1)
+
+
+async def _command(parsed: argparse.Namespace, values: Mapping[str, str]) -> None:
+    env = Environment(values)
+    config = MongoConfig.read(env, "auth")
+    password = env.optional("PASSWORD") if parsed.command == "create-user" else None
+    env.check()
+    try:
+        async with open_store(config) as store:
+            if parsed.command == "create-user":
+                line = await create_user(store, parsed.email, password or _ask_password(), parsed.name, parsed.role)
+            else:
+                line = await grant_role(store, parsed.email, parsed.role)
+    except (DomainError, NotAnAddress) as error:
+        raise CommandFailed(f"{parsed.email}: {error}") from error
+    except DEPENDENCY_DOWN as error:
+        raise CommandFailed(f"MONGO_URI: the database does not answer ({type(error).__name__})") from error
+    sys.stdout.write(f"{line}\n")
+
+
+async def grant_role(store: AuthStore, email: str, role: Role) -> str:
+    """Change the account's role; the line that says so.
+
+    :raises CommandFailed: when there is no such account.
+    """
+    user = await GrantRole(store)(email, role)
+    if user is None:
+        raise CommandFailed(f"{email}: there is no such user")
+    return f"{user.email} is {user.role.value}"
+
+
+async def create_user(store: AuthStore, email: str, password: str, name: str, role: Role | None) -> str:
+    """Make sure that the account exists and has this role; the line that says what was done.
+
+    An account that exists keeps its password and name. Without a role a new account is a customer's, and
+    an existing one keeps its own.
+    """
+    with closing(Passwords(threads=1)) as passwords:
+        try:
+            user = await Register(store, passwords, SystemClock())(email, password, name)
+        except EmailTaken:
+            line = f"{email} exists already"
+        else:
+            line = f"{user.email} is created"
+    return f"{line}; {await grant_role(store, email, role)}" if role else line
+
+
+def _ask_password() -> str:
+    return getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.auth",
+        description="Without a command it serves. MONGO_URI says where the accounts are.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    grant = commands.add_parser("grant-role", help="change what an account may do")
+    grant.add_argument("email")
+    grant.add_argument("role", type=Role, choices=list(Role))
+    create = commands.add_parser(
+        "create-user", help="create an account, unless it exists (the password: PASSWORD or stdin)"
+    )
+    create.add_argument("email")
+    create.add_argument("--name", default="")
+    create.add_argument("--role", type=Role, choices=list(Role), help="default: customer, or what it is")
+    return parser

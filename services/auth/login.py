@@ -1,0 +1,53 @@
+"""Logging in: a session for whoever knows the password."""
+
+from dataclasses import dataclass
+
+from chassis.clock import Clock
+from chassis.violations import Violations
+from services.auth.email_address import NotAnAddress, normalise
+from services.auth.errors import InvalidCredentials
+from services.auth.passwords import PASSWORD_LENGTH_MAX, Passwords
+from services.auth.session import begin_session
+from services.auth.store import AuthStore
+from services.auth.token_pairs import TokenPair, TokenPairs
+
+
+@dataclass(frozen=True)
+class Login:
+    """Opens sessions. An unknown address and a wrong password are the same answer in the same time."""
+
+    store: AuthStore
+    passwords: Passwords
+    token_pairs: TokenPairs
+    clock: Clock
+
+    async def __call__(self, email: str, password: str) -> TokenPair:
+        """The first tokens of a new session.
+
+        :raises InvalidArgument: when there is no address or no password, or it cannot be one.
+        :raises InvalidCredentials: when the address is unknown or the password is wrong.
+        :raises HashingOverloaded: when too many passwords wait.
+        """
+        email = _checked(email, password)
+        user = await self.store.user_with_email(email)
+        verdict = await self.passwords.verify(password, user.password_hash if user else None)
+        if user is None or not verdict.matches:
+            raise InvalidCredentials
+        if verdict.new_hash is not None:
+            await self.store.replace_password_hash(user.user_id, user.password_hash, verdict.new_hash)
+        session = begin_session(user.user_id, self.clock.now())
+        await self.store.add_session(session)
+        return self.token_pairs.of(user, session)
+
+
+def _checked(email: str, password: str) -> str:
+    violations = Violations()
+    try:
+        email = normalise(email)
+    except NotAnAddress as error:
+        violations.add("email", str(error))
+    violations.require(
+        1 <= len(password) <= PASSWORD_LENGTH_MAX, "password", f"must have 1 to {PASSWORD_LENGTH_MAX} characters"
+    )
+    violations.check()
+    return email

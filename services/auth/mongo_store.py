@@ -1,0 +1,139 @@
+"""The store in MongoDB: one document an account, one document a session."""
+
+from datetime import datetime
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+from pymongo.read_concern import ReadConcern
+
+from chassis.background import finish
+from chassis.mongo import Database, Document
+from services.auth.errors import EmailTaken
+from services.auth.session import Session
+from services.auth.user import Role, User
+
+NEWEST_READ_MS_MAX = 3000
+"""A linearizable read waits for a majority; without one it would wait for ever."""
+
+
+class MongoStore:
+    """See :class:`services.auth.store.AuthStore`.
+
+    Writes run to their end when the caller goes away: pymongo would close the connection, and nobody
+    would know whether the write happened.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._users = database["users"]
+        self._sessions = database["sessions"]
+        self._newest_sessions = self._sessions.with_options(read_concern=ReadConcern("linearizable"))
+
+    async def create_indexes(self) -> None:
+        """Create what is not there yet: one account an address, and sessions that are forgotten when over."""
+        await self._users.create_index("email", unique=True)
+        await self._sessions.create_index("expire_time", expireAfterSeconds=0)
+
+    async def add_user(self, user: User) -> None:
+        """See the port."""
+        try:
+            await finish(self._users.insert_one(_user_document(user)))
+        except DuplicateKeyError:
+            raise EmailTaken from None  # its text has the address, which must not reach a log
+
+    async def user(self, user_id: str) -> User | None:
+        """See the port."""
+        return _user(await self._users.find_one({"_id": user_id}))
+
+    async def user_with_email(self, email: str) -> User | None:
+        """See the port."""
+        return _user(await self._users.find_one({"email": email}))
+
+    async def replace_password_hash(self, user_id: str, old_hash: str, new_hash: str) -> None:
+        """See the port."""
+        change = {"$set": {"password_hash": new_hash}}
+        await finish(self._users.update_one({"_id": user_id, "password_hash": old_hash}, change))
+
+    async def set_role(self, email: str, role: Role) -> User | None:
+        """See the port."""
+        change = {"$set": {"role": role.value}}
+        after = ReturnDocument.AFTER
+        return _user(await finish(self._users.find_one_and_update({"email": email}, change, return_document=after)))
+
+    async def add_session(self, session: Session) -> None:
+        """See the port."""
+        await finish(self._sessions.insert_one(_session_document(session)))
+
+    async def session(self, session_id: str) -> Session | None:
+        """See the port."""
+        return _session(await self._sessions.find_one({"_id": session_id}))
+
+    async def rotate_session(self, session: Session, now: datetime) -> Session | None:
+        """See the port."""
+        unchanged = {"_id": session.session_id, "generation": session.generation, "revoke_time": None}
+        change = {
+            "$inc": {"generation": 1},
+            "$set": {"rotate_time": now, "idle_expire_time": session.idle_expire_time_from(now)},
+        }
+        after = ReturnDocument.AFTER
+        rotated = await finish(self._sessions.find_one_and_update(unchanged, change, return_document=after))
+        if rotated is None:  # the write that came first may not have reached a majority yet: wait for it
+            by_id = {"_id": session.session_id}
+            rotated = await self._newest_sessions.find_one(by_id, max_time_ms=NEWEST_READ_MS_MAX)
+        return _session(rotated)
+
+    async def revoke_session(self, session_id: str, now: datetime) -> None:
+        """See the port."""
+        change = {"$set": {"revoke_time": now}}
+        await finish(self._sessions.update_one({"_id": session_id, "revoke_time": None}, change))
+
+
+def _user_document(user: User) -> Document:
+    return {
+        "_id": user.user_id,
+        "email": user.email,
+        "name": user.name,
+        "password_hash": user.password_hash,
+        "role": user.role.value,
+        "create_time": user.create_time,
+    }
+
+
+def _user(document: Document | None) -> User | None:
+    if document is None:
+        return None
+    return User(
+        user_id=document["_id"],
+        email=document["email"],
+        name=document["name"],
+        password_hash=document["password_hash"],
+        role=Role(document["role"]),
+        create_time=document["create_time"],
+    )
+
+
+def _session_document(session: Session) -> Document:
+    return {
+        "_id": session.session_id,
+        "user_id": session.user_id,
+        "salt": session.salt,
+        "generation": session.generation,
+        "rotate_time": session.rotate_time,
+        "idle_expire_time": session.idle_expire_time,
+        "expire_time": session.expire_time,
+        "revoke_time": session.revoke_time,
+    }
+
+
+def _session(document: Document | None) -> Session | None:
+    if document is None:
+        return None
+    return Session(
+        session_id=document["_id"],
+        user_id=document["user_id"],
+        salt=document["salt"],
+        generation=document["generation"],
+        rotate_time=document["rotate_time"],
+        idle_expire_time=document["idle_expire_time"],
+        expire_time=document["expire_time"],
+        revoke_time=document["revoke_time"],
+    )

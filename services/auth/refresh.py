@@ -1,0 +1,78 @@
+"""Refreshing: the newest refresh token of a session for the next pair of tokens."""
+
+import logging
+from dataclasses import dataclass
+
+from chassis.clock import Clock
+from chassis.violations import Violations
+from services.auth.errors import InvalidRefreshToken
+from services.auth.refresh_tokens import PresentedToken, RefreshTokens, parse_refresh_token
+from services.auth.session import Session
+from services.auth.store import AuthStore
+from services.auth.token_pairs import TokenPair, TokenPairs
+
+_log = logging.getLogger(__name__)
+
+REFRESH_TOKEN_LENGTH_MAX = 512
+"""Ours are shorter than 90; anything longer is not worth looking at."""
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Exchanges refresh tokens, each once.
+
+    The generation before the newest is answered the same successor again for a few seconds: parallel
+    tabs and lost answers must not log anybody out. Any older one is taken for stolen and ends the session.
+    """
+
+    store: AuthStore
+    refresh_tokens: RefreshTokens
+    token_pairs: TokenPairs
+    clock: Clock
+
+    async def __call__(self, refresh_token: str) -> TokenPair:
+        """The next tokens of the session. The account is read again: its role may have changed.
+
+        :raises InvalidArgument: when there is no token, or it is far too long.
+        :raises InvalidRefreshToken: when it is not ours, was used up, or its session is over.
+        """
+        _check(refresh_token)
+        token = parse_refresh_token(refresh_token)
+        session = await self._session_of(token)
+        if token is None or session is None or session.is_over(self.clock.now()):
+            raise InvalidRefreshToken
+        user = await self.store.user(session.user_id)
+        if user is None:
+            raise InvalidRefreshToken
+        session = await self._successor(token, session)
+        return self.token_pairs.of(user, session)
+
+    async def _session_of(self, token: PresentedToken | None) -> Session | None:
+        """The session of a genuine token; an invented one revokes nothing."""
+        session = await self.store.session(token.session_id) if token else None
+        return session if token and session and self.refresh_tokens.is_genuine(token, session) else None
+
+    async def _successor(self, token: PresentedToken, session: Session) -> Session:
+        """The session whose newest token is the successor of ``token``."""
+        now = self.clock.now()
+        moved: Session | None = session
+        if token.generation == session.generation:
+            moved = await self.store.rotate_session(session, now)
+        if moved is None or moved.is_over(now):
+            raise InvalidRefreshToken
+        if moved.repeats(token.generation, now):
+            return moved
+        if token.generation < moved.generation:
+            await self.store.revoke_session(moved.session_id, now)
+            _log.warning("session %s is revoked: an old refresh token of it was used again", moved.session_id)
+        raise InvalidRefreshToken
+
+
+def _check(refresh_token: str) -> None:
+    violations = Violations()
+    violations.require(
+        1 <= len(refresh_token) <= REFRESH_TOKEN_LENGTH_MAX,
+        "refresh_token",
+        f"must have 1 to {REFRESH_TOKEN_LENGTH_MAX} characters",
+    )
+    violations.check()

@@ -1,0 +1,77 @@
+"""What MongoDB does for each query: never a scan of a collection."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chassis.mongo import Database
+from chassis.testing import ManualClock
+from services.auth.mongo_store import MongoStore
+from services.auth.session import begin_session
+from services.auth.user import Role, new_customer
+
+INDEXED = ("IDHACK", "IXSCAN", "EXPRESS")
+
+
+@dataclass(frozen=True)
+class Profiled:
+    operation: str
+    plan: str
+    examined: int
+
+
+async def use_every_query(store: MongoStore, clock: ManualClock) -> None:
+    """Each method of the port at least once, with neighbours that a scan would have to pass."""
+    users = [new_customer(f"user-{number}@example.com", "", "$argon2id$x", clock.now()) for number in range(20)]
+    sessions = [begin_session(user.user_id, clock.now()) for user in users]
+    for user, session in zip(users, sessions, strict=True):
+        await store.add_user(user)
+        await store.add_session(session)
+    user, session = users[7], sessions[7]
+    await store.user(user.user_id)
+    await store.user_with_email(user.email)
+    await store.set_role(user.email, Role.ADMIN)
+    await store.replace_password_hash(user.user_id, "$argon2id$x", "$argon2id$y")
+    await store.session(session.session_id)
+    await store.rotate_session(session, clock.now())
+    await store.rotate_session(session, clock.now())
+    await store.revoke_session(session.session_id, clock.now())
+
+
+@pytest.fixture
+async def profiled(database: Database, clock: ManualClock) -> list[Profiled]:
+    """What the server's profiler wrote down while every query ran."""
+    await database.command("profile", 2)
+    try:
+        await use_every_query(MongoStore(database), clock)
+    finally:
+        await database.command("profile", 0)
+    written: list[dict[str, Any]] = await database["system.profile"].find({"op": {"$ne": "insert"}}).to_list()
+    await database["system.profile"].drop()
+    return [
+        Profiled(f"{entry['op']} {entry['ns']}", entry["planSummary"], entry.get("docsExamined", 0))
+        for entry in written
+        if "planSummary" in entry and not entry["ns"].endswith("system.profile")
+    ]
+
+
+def test_every_query_uses_an_index(profiled: list[Profiled]) -> None:
+    assert len(profiled) == 9, "every query of the store was seen"
+    assert [query for query in profiled if not query.plan.startswith(INDEXED)] == []
+    assert max(query.examined for query in profiled) == 1
+
+
+async def test_an_address_is_unique_and_sessions_are_forgotten_when_over(database: Database) -> None:
+    users, sessions = await database["users"].index_information(), await database["sessions"].index_information()
+
+    assert users["email_1"]["unique"]
+    assert sessions["expire_time_1"]["expireAfterSeconds"] == 0
+
+
+async def test_creating_the_indexes_again_changes_nothing(database: Database) -> None:
+    before = await database["users"].index_information()
+
+    await MongoStore(database).create_indexes()
+
+    assert await database["users"].index_information() == before

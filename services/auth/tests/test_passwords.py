@@ -1,0 +1,90 @@
+"""Hashing: argon2id, in bounded, niced threads."""
+
+import asyncio
+import os
+import sys
+import threading
+from contextlib import closing
+
+import pytest
+from passlib.hash import argon2
+
+from services.auth.errors import HashingOverloaded
+from services.auth.passwords import NICENESS, Passwords
+
+
+async def test_a_hash_is_argon2id_with_our_parameters_and_a_salt_of_its_own(passwords: Passwords) -> None:
+    first, second = await passwords.hash("correct horse"), await passwords.hash("correct horse")
+
+    assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert first != second
+
+
+async def test_only_the_right_password_matches(passwords: Passwords) -> None:
+    password_hash = await passwords.hash("correct horse")
+
+    right, wrong = await asyncio.gather(
+        passwords.verify("correct horse", password_hash), passwords.verify("Correct horse", password_hash)
+    )
+
+    assert (right.matches, right.new_hash) == (True, None)
+    assert (wrong.matches, wrong.new_hash) == (False, None)
+
+
+async def test_nobody_has_a_password(passwords: Passwords) -> None:
+    verdict = await passwords.verify("correct horse", None)
+
+    assert not verdict.matches
+
+
+async def test_a_hash_with_other_parameters_is_replaced_when_the_password_is_known(passwords: Passwords) -> None:
+    weak = argon2.using(type="ID", memory_cost=1024, time_cost=1, parallelism=1).hash("correct horse")
+
+    right = await passwords.verify("correct horse", weak)
+    wrong = await passwords.verify("guess", weak)
+
+    assert right.matches
+    assert right.new_hash is not None
+    assert right.new_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert wrong.new_hash is None
+
+
+async def test_a_password_composed_otherwise_is_the_same_password(passwords: Passwords) -> None:
+    password_hash = await passwords.hash("caf\u00e9 noir")
+
+    verdict = await passwords.verify("cafe\u0301 noir", password_hash)
+
+    assert verdict.matches
+
+
+async def test_more_than_the_queue_holds_is_refused_at_once() -> None:
+    with closing(Passwords(threads=1, waiting_max=2)) as passwords:
+        outcomes = await asyncio.gather(*(passwords.hash("correct horse") for _ in range(5)), return_exceptions=True)
+
+        refused = [outcome for outcome in outcomes if isinstance(outcome, HashingOverloaded)]
+        assert len(refused) == 2
+        assert await passwords.hash("correct horse"), "there is room again"
+
+
+async def test_who_goes_away_makes_room_for_others() -> None:
+    with closing(Passwords(threads=1, waiting_max=1)) as passwords:
+        first = asyncio.create_task(passwords.hash("correct horse"))
+        second = asyncio.create_task(passwords.hash("correct horse"))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+
+        third = await passwords.hash("correct horse")
+
+        assert second.cancelled()
+        assert await first != third
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux only")
+async def test_hashing_threads_give_way_to_the_event_loop(passwords: Passwords) -> None:
+    await passwords.hash("correct horse")
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("password")]
+
+    priorities = {os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in threads}
+
+    assert priorities == {min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, NICENESS)}
