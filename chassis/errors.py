@@ -25,12 +25,16 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError
 
 DOMAIN = "ordermesh"
 """The domain of every ErrorInfo (AIP-193)."""
 
 RETRY_SECONDS_DEFAULT = 1.0
+
+DETAILS_BYTES_MAX = 5_000
+"""Details travel in a trailer, and clients refuse trailers over 8 KiB. What does not fit is counted instead."""
+
+MESSAGE_LENGTH_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +130,6 @@ CODES: Mapping[type[DomainError], grpc.StatusCode] = {
     DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
-DEPENDENCY_DOWN = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
-"""What drivers raise when their server cannot be reached; the caller sees :class:`Unavailable`."""
-
 
 def code_of(error: DomainError) -> grpc.StatusCode:
     """The gRPC code of an error: that of its nearest ancestor in :data:`CODES`."""
@@ -138,19 +139,16 @@ def code_of(error: DomainError) -> grpc.StatusCode:
 def to_status(error: DomainError) -> grpc.Status:
     """The rich status of an error: exactly one ErrorInfo, and what its kind adds (AIP-193)."""
     code = code_of(error)
-    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
-    details: list[AnyMessage] = [_packed(info)]
+    details: list[AnyMessage] = [_packed(_info(error))]
     if isinstance(error, InvalidArgument):
-        violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-            for v in error.violations
-        ]
-        details.append(_packed(error_details_pb2.BadRequest(field_violations=violations)))
+        details.append(_packed(_bad_request(error.violations)))
     if isinstance(error, ResourceExhausted):
         delay = Duration()
         delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
-    return rpc_status.to_status(status_pb2.Status(code=code.value[0], message=error.message, details=details))
+    return rpc_status.to_status(
+        status_pb2.Status(code=code.value[0], message=_shortened(error.message), details=details)
+    )
 
 
 def internal_status() -> grpc.Status:
@@ -196,6 +194,32 @@ def _status_details(error: grpc.aio.AioRpcError) -> Sequence[AnyMessage]:
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             return list(status_pb2.Status.FromString(value).details)
     return ()
+
+
+def _info(error: DomainError) -> error_details_pb2.ErrorInfo:
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
+    for count, (key, value) in enumerate(error.metadata.items()):
+        info.metadata[key] = value
+        if info.ByteSize() > DETAILS_BYTES_MAX:
+            del info.metadata[key]
+            info.metadata["and_more"] = str(len(error.metadata) - count)
+            break
+    return info
+
+
+def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
+    bad_request = error_details_pb2.BadRequest()
+    for count, violation in enumerate(violations):
+        bad_request.field_violations.add(field=violation.field, description=violation.description)
+        if bad_request.ByteSize() > DETAILS_BYTES_MAX:
+            bad_request.field_violations[-1].field = "and_more"
+            bad_request.field_violations[-1].description = f"{len(violations) - count} more fields are wrong"
+            break
+    return bad_request
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= MESSAGE_LENGTH_MAX else f"{message[:MESSAGE_LENGTH_MAX]} ..."
 
 
 def _packed(

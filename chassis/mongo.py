@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import InvalidURI, PyMongoError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, InvalidURI, PyMongoError, WaitQueueTimeoutError
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 
@@ -20,6 +20,9 @@ SERVER_SELECTION_SECONDS = 3.0
 """How long a call waits for a primary before its caller hears UNAVAILABLE."""
 
 POOL_SIZE_MAX = 50
+
+MONGO_DOWN = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
+"""What the driver raises when its server does not answer; callers see UNAVAILABLE."""
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,18 @@ from chassis.background import retry_until_done, supervise
 from chassis.channels import MESSAGE_BYTES_MAX
 from chassis.config import ConfigError, Environment
 from chassis.contract import methods_of
-from chassis.errors import DEPENDENCY_DOWN, Unavailable
+from chassis.errors import Unavailable
 from chassis.interceptors.authenticate import Verifier, authenticate
 from chassis.interceptors.begin import begin
 from chassis.interceptors.bounds import keep_deadline, limit_concurrency
 from chassis.interceptors.chain import Chain, Layer
 from chassis.interceptors.failures import map_errors
 from chassis.interceptors.observe import count_calls, log_calls
+from chassis.mongo import MONGO_DOWN
 
 _log = logging.getLogger(__name__)
 
-PREPARE_TRANSIENT = (*DEPENDENCY_DOWN, Unavailable, grpc.aio.AioRpcError, OSError)
+PREPARE_TRANSIENT = (*MONGO_DOWN, Unavailable, grpc.aio.AioRpcError, OSError)
 
 
 @dataclass(frozen=True)

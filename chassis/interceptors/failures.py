@@ -7,8 +7,9 @@ import grpc
 from google.protobuf.message import Message
 
 from chassis.contract import Method
-from chassis.errors import DEPENDENCY_DOWN, DeadlineExceeded, DomainError, Unavailable, internal_status, to_status
+from chassis.errors import DeadlineExceeded, DomainError, Unavailable, internal_status, to_status
 from chassis.interceptors.chain import Context, Layer, UnaryCall
+from chassis.mongo import MONGO_DOWN
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def map_errors() -> Layer:
                 status = to_status(error)
             except TimeoutError:
                 status = to_status(DeadlineExceeded("the call took too long"))
-            except DEPENDENCY_DOWN as error:
+            except MONGO_DOWN as error:
                 _log.warning("%s: the database does not answer: %s", method.path, type(error).__name__)
                 status = to_status(Unavailable("the database does not answer"))
             except (asyncio.CancelledError, grpc.aio.AbortError):

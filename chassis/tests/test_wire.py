@@ -266,3 +266,30 @@ async def test_reflection_lists_the_services(channel: grpc.aio.Channel) -> None:
 
     names = {service.name for service in answer.list_services_response.service}
     assert {"ordermesh.auth.v1.AuthService", "ordermesh.inventory.v1.InventoryService"} <= names
+
+
+async def test_more_than_fits_into_a_trailer_is_counted(channel: grpc.aio.Channel, scripted: Scripted) -> None:
+    """100 lines can be wrong in two ways each; a client with grpc's default limits must still hear it."""
+    violations = [errors.Violation(f"items[{n}].quantity", "must be 1 to 10,000" * 3) for n in range(200)]
+    scripted.script = raiser(errors.InvalidArgument(violations))
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await register(channel)
+
+    told = errors.read_details(caught.value).violations
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert told[:-1] == tuple(violations[: len(told) - 1])
+    assert told[-1].field == "and_more"
+    assert told[-1].description == f"{200 - len(told) + 1} more fields are wrong"
+
+
+async def test_metadata_that_does_not_fit_is_counted(channel: grpc.aio.Channel, scripted: Scripted) -> None:
+    metadata = {f"{n:064}": "1000000000" for n in range(100)}
+    scripted.script = raiser(errors.FailedPrecondition("; ".join(metadata), metadata))
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await register(channel)
+
+    told = errors.read_details(caught.value).metadata
+    assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert int(told["and_more"]) + len(told) - 1 == 100

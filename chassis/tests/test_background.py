@@ -1,0 +1,71 @@
+"""Loops, retries, and work that is finished whatever happens to its caller."""
+
+import asyncio
+
+import pytest
+
+from chassis import background
+from chassis.background import finish, retry_until_done, running, supervise
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "BACKOFF_SECONDS_MIN", 0.001)
+
+
+async def test_a_loop_that_fails_is_started_again() -> None:
+    runs = 0
+    third = asyncio.Event()
+
+    async def loop() -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 3:
+            raise RuntimeError("again")
+        third.set()
+        await asyncio.Event().wait()
+
+    async with running(asyncio.create_task(supervise("loop", loop))):
+        await asyncio.wait_for(third.wait(), 5)
+
+    assert runs == 3
+
+
+async def test_a_step_is_repeated_while_its_dependency_is_away() -> None:
+    tries = 0
+
+    async def step() -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 4:
+            raise ConnectionError("not yet")
+
+    await retry_until_done("something", step, (ConnectionError,))
+
+    assert tries == 4
+
+
+async def test_a_step_that_fails_for_good_is_not_repeated() -> None:
+    async def step() -> None:
+        raise ValueError("never")
+
+    with pytest.raises(ValueError, match="never"):
+        await retry_until_done("something", step, (ConnectionError,))
+
+
+async def test_a_write_is_finished_when_its_caller_leaves() -> None:
+    begun, go_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        begun.set()
+        await go_on.wait()
+        done.set()
+
+    caller = asyncio.create_task(finish(write()))
+    await begun.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    go_on.set()
+
+    await asyncio.wait_for(done.wait(), 5)
