@@ -8,8 +8,8 @@ from getpass import getpass
 
 from chassis.clock import SystemClock
 from chassis.config import Environment, load_environment
-from chassis.errors import DEPENDENCY_DOWN, DomainError
-from chassis.mongo import MongoConfig
+from chassis.errors import DomainError
+from chassis.mongo import MONGO_DOWN, MongoConfig
 from chassis.process import run
 from services.auth.app import open_store
 from services.auth.email_address import NotAnAddress
@@ -48,7 +48,7 @@ async def _command(parsed: argparse.Namespace, values: Mapping[str, str]) -> Non
                 line = await grant_role(store, parsed.email, parsed.role)
     except (DomainError, NotAnAddress) as error:
         raise CommandFailed(f"{parsed.email}: {error}") from error
-    except DEPENDENCY_DOWN as error:
+    except MONGO_DOWN as error:
         raise CommandFailed(f"MONGO_URI: the database does not answer ({type(error).__name__})") from error
     sys.stdout.write(f"{line}\n")
 

@@ -1,0 +1,61 @@
+"""What the gateway is made of: its channels, its routes, its application."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+
+from chassis.channels import open_channel
+from gateway.asgi import Gateway
+from gateway.config import GatewayConfig
+from gateway.exchange import Endpoint
+from gateway.health import Alive, Ready
+from gateway.router import Router
+from gateway.rpc import RpcEndpoint
+from gateway.rules import read_rules
+from gateway.template import parse_template
+from ordermesh.auth.v1 import auth_service_pb2
+from ordermesh.inventory.v1 import inventory_service_pb2
+from ordermesh.notifier.v1 import notifier_service_pb2
+from ordermesh.orders.v1 import order_service_pb2
+
+SERVICES: Mapping[str, ServiceDescriptor] = {
+    "auth": auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
+    "orders": order_service_pb2.DESCRIPTOR.services_by_name["OrderService"],
+    "inventory": inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"],
+    "notifier": notifier_service_pb2.DESCRIPTOR.services_by_name["NotifierService"],
+}
+
+
+def build_gateway(services: Mapping[str, ServiceDescriptor], channels: Mapping[str, grpc.aio.Channel]) -> Gateway:
+    """The application over services and the channels to them, both by name.
+
+    :raises UnsupportedRule: when the contract asks for what the gateway cannot do.
+    """
+    router: Router[Endpoint] = Router()
+    for name, service in services.items():
+        for rule in read_rules([service]):
+            router.add(rule.verb, rule.template, RpcEndpoint(rule, channels[name]))
+    backends = {name: (service.full_name, channels[name]) for name, service in services.items()}
+    own: Sequence[Endpoint] = (Alive(), Ready(backends))
+    for endpoint in own:
+        router.add("GET", parse_template(endpoint.route), endpoint)
+    return Gateway(router)
+
+
+@asynccontextmanager
+async def open_gateway(config: GatewayConfig) -> AsyncIterator[Gateway]:
+    """Open the channels; close them at the end. Services may come later than the gateway."""
+    addresses = {
+        "auth": config.auth_address,
+        "orders": config.orders_address,
+        "inventory": config.inventory_address,
+        "notifier": config.notifier_address,
+    }
+    async with AsyncExitStack() as stack:
+        channels: dict[str, grpc.aio.Channel] = {}
+        for name, service in SERVICES.items():
+            channels[name] = await stack.enter_async_context(open_channel(addresses[name], service))
+            channels[name].get_state(try_to_connect=True)  # so that the first request need not wait for it
+        yield build_gateway(SERVICES, channels)

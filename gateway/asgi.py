@@ -1,0 +1,92 @@
+"""The ASGI application: what is the same for every request, around the endpoint that answers it."""
+
+import asyncio
+import logging
+from http import HTTPStatus
+from time import perf_counter
+
+import grpc
+
+from chassis.call import begin_call
+from chassis.errors import DomainError
+from gateway import problems
+from gateway.errors import ClientGone, MethodNotAllowed, Refusal, Stopping, TooManyRequests
+from gateway.exchange import Endpoint, Receive, Request, Response, Scope, Send, header_map
+from gateway.forward import begin_request
+from gateway.router import Router
+
+_log = logging.getLogger(__name__)
+_access_log = logging.getLogger("ordermesh.http")
+
+REQUESTS_MAX = 1024
+"""Requests in flight in one process; more are sent away at once."""
+
+STATUS_CLIENT_GONE = 499
+"""What the log says when nobody waited for the answer (nginx's number)."""
+
+_NO_ROUTE = "-"
+
+
+class Gateway:
+    """Finds the endpoint, lets it answer, and turns whatever is raised into a problem document."""
+
+    def __init__(self, router: Router[Endpoint], requests_max: int = REQUESTS_MAX) -> None:
+        self._router = router
+        self._requests_max = requests_max
+        self._in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See https://asgi.readthedocs.io: one call a request."""
+        begun = perf_counter()
+        headers = header_map(scope["headers"])
+        call = begin_request(headers)
+        begin_call(call)
+        request = Request(scope["raw_path"], scope["query_string"], headers, receive, call)
+        route, status = _NO_ROUTE, STATUS_CLIENT_GONE
+        self._in_flight += 1
+        try:
+            try:
+                endpoint, request.values = self._router.find(scope["method"], request.path)
+                route = endpoint.route
+                if self._in_flight > self._requests_max:
+                    raise TooManyRequests(f"more than {self._requests_max} requests in flight")  # noqa: TRY301
+                response = await endpoint.answer(request)
+            except ClientGone:
+                return
+            except Exception as error:
+                response = _on_error(error, scope["method"], request)
+            except asyncio.CancelledError:
+                response = problems.render(problems.of_refusal(Stopping("this process is stopping")), request)
+            status = response.status
+            await _send(response, request, scope["method"], send)
+        finally:
+            self._in_flight -= 1
+            if _access_log.isEnabledFor(logging.INFO):
+                milliseconds = round((perf_counter() - begun) * 1000, 2)
+                fields = {"method": scope["method"], "route": route, "status": int(status), "ms": milliseconds}
+                _access_log.info("request", extra={"fields": fields})
+
+
+def _on_error(error: Exception, method: str, request: Request) -> Response:
+    if isinstance(error, MethodNotAllowed) and method == "OPTIONS":
+        return Response(HTTPStatus.NO_CONTENT, [(b"allow", error.headers["allow"].encode())])
+    if isinstance(error, grpc.aio.AioRpcError):
+        return problems.render(problems.of_call(error), request)
+    if isinstance(error, DomainError):
+        return problems.render(problems.of_domain(error), request)
+    if isinstance(error, Refusal):
+        return problems.render(problems.of_refusal(error), request)
+    _log.error("an unexpected exception", exc_info=error)
+    return problems.render(problems.INTERNAL, request)
+
+
+async def _send(response: Response, request: Request, method: str, send: Send) -> None:
+    headers = [
+        *response.headers,
+        (b"x-request-id", request.call.request_id.encode()),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if response.status != HTTPStatus.NO_CONTENT:
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": int(response.status), "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})

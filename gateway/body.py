@@ -1,0 +1,37 @@
+"""Reading a request's body, within its limit."""
+
+from chassis.channels import MESSAGE_BYTES_MAX
+from gateway.errors import BodyTooLarge, ClientGone
+from gateway.exchange import Request
+
+BODY_BYTES_MAX = MESSAGE_BYTES_MAX
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body; empty when there is none.
+
+    Bytes are counted as they come, what ``Content-Length`` promises only makes the answer quicker.
+
+    :raises BodyTooLarge: above ``BODY_BYTES_MAX``.
+    :raises ClientGone: when the client leaves before the end.
+    """
+    promised = request.headers.get(b"content-length", b"")
+    if promised.isdigit() and (len(promised) > len(str(BODY_BYTES_MAX)) or int(promised) > BODY_BYTES_MAX):
+        raise _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        event = await request.receive()
+        if event["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = event.get("body", b"")
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise _too_large()
+        chunks.append(chunk)
+        if not event.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(f"a body has at most {BODY_BYTES_MAX} bytes")

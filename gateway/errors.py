@@ -1,0 +1,86 @@
+"""What the gateway itself answers instead of a service.
+
+::
+
+    Refusal                     (abstract; it becomes a problem document, see problems.py)
+    +-- PathNotFound            404
+    +-- MethodNotAllowed        405   with `Allow`
+    +-- NotAcceptable           406
+    +-- BodyTooLarge            413
+    +-- UnsupportedMediaType    415   with `Accept`
+    +-- TooManyRequests         503   with `Retry-After`
+    +-- Stopping                503   with `Retry-After`
+    ClientGone                  nobody is there to answer
+    UnsupportedRule             the contract asks for what the gateway cannot do: it does not start
+
+Wrong fields are `chassis.errors.InvalidArgument`, as in the services. What is no
+HTTP at all, or has too long a head (431), is refused in protocol.py, before there is a request.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from chassis.contract import ContractError
+
+
+class Refusal(Exception):
+    """A request that no service sees. ``code`` is the name of the gRPC code that comes nearest."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    reason: ClassVar[str]
+
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+class PathNotFound(Refusal):
+    """No method of the contract has this path."""
+
+    status, code, reason = 404, "NOT_FOUND", "PATH_NOT_FOUND"
+
+
+class MethodNotAllowed(Refusal):
+    """The path exists, for other HTTP methods."""
+
+    status, code, reason = 405, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED"
+
+
+class NotAcceptable(Refusal):
+    """The client takes no JSON, and there is nothing else."""
+
+    status, code, reason = 406, "INVALID_ARGUMENT", "NOT_ACCEPTABLE"
+
+
+class BodyTooLarge(Refusal):
+    """More bytes than any request of the contract needs."""
+
+    status, code, reason = 413, "INVALID_ARGUMENT", "BODY_TOO_LARGE"
+
+
+class UnsupportedMediaType(Refusal):
+    """A body that is not plain JSON."""
+
+    status, code, reason = 415, "INVALID_ARGUMENT", "UNSUPPORTED_MEDIA_TYPE"
+
+
+class TooManyRequests(Refusal):
+    """More requests in flight than this process takes."""
+
+    status, code, reason = 503, "UNAVAILABLE", "OVERLOADED"
+
+
+class Stopping(Refusal):
+    """The process ends before the answer came."""
+
+    status, code, reason = 503, "UNAVAILABLE", "STOPPING"
+
+
+class ClientGone(Exception):
+    """The client closed the connection before it had its answer."""
+
+
+class UnsupportedRule(ContractError):
+    """A ``google.api.http`` rule that the gateway does not support. The message names the method."""

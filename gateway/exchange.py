@@ -1,0 +1,58 @@
+"""One HTTP request and its answer, as the endpoints see them."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from chassis.call import Call
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(slots=True)
+class Request:
+    """What came in. ``values`` are the decoded texts of the template's variables.
+
+    Header names are in lower case; of a header given twice the values are joined by commas.
+    """
+
+    path: bytes
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    receive: Receive
+    call: Call
+    values: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Response:
+    """What goes out. The headers that every answer has are added on the way."""
+
+    status: int = HTTPStatus.OK
+    headers: Headers = field(default_factory=list)
+    body: bytes = b""
+
+
+class Endpoint(Protocol):
+    """Answers the requests of one route."""
+
+    route: str
+    """The path template, for logs."""
+
+    async def answer(self, request: Request, /) -> Response:
+        """The answer. What is raised becomes a problem document."""
+        ...
+
+
+def header_map(headers: Headers) -> dict[bytes, bytes]:
+    """Headers by name; values of the same name are joined as RFC 9110, section 5.2 says."""
+    by_name = dict(headers)
+    if len(by_name) != len(headers):
+        by_name = {}
+        for name, value in headers:
+            by_name[name] = by_name[name] + b", " + value if name in by_name else value
+    return by_name

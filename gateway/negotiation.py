@@ -1,0 +1,62 @@
+"""What a client sends and takes, by its ``Content-Type``, ``Content-Encoding`` and ``Accept``."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from gateway.errors import NotAcceptable, UnsupportedMediaType
+
+JSON = b"application/json"
+
+_JSON_RANGES = {"*/*": 0, "application/*": 1, "application/json": 2}
+"""The media ranges that include JSON, and how specific each is."""
+
+
+def require_json_accepted(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse a client that takes no JSON.
+
+    :raises NotAcceptable: with what there is.
+    """
+    accept = headers.get(b"accept")
+    if accept is not None and not _accepts_json(accept):
+        raise NotAcceptable("answers are application/json")
+
+
+def require_json_sent(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse a body that is not plain JSON.
+
+    :raises UnsupportedMediaType: with what would be right.
+    """
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise UnsupportedMediaType("a body must not be compressed", {"accept-encoding": "identity"})
+    if not _is_json(headers.get(b"content-type", b"")):
+        raise UnsupportedMediaType("a body must be application/json", {"accept": "application/json"})
+
+
+@lru_cache(maxsize=256)
+def _accepts_json(accept: bytes) -> bool:
+    """Whether the most specific range that includes JSON has a weight above 0 (RFC 9110, 12.5.1)."""
+    best, weight = -1, 0.0
+    for part in accept.decode("latin-1").lower().split(","):
+        media, *parameters = [text.strip() for text in part.split(";")]
+        specificity = _JSON_RANGES.get(media, -1)
+        if specificity > best:
+            best, weight = specificity, _weight(parameters)
+    return weight > 0 or not accept.strip()
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+@lru_cache(maxsize=256)
+def _is_json(content_type: bytes) -> bool:
+    media, *parameters = [text.strip() for text in content_type.decode("latin-1").lower().split(";")]
+    charsets = [text.partition("=")[2].strip('" ') for text in parameters if text.startswith("charset")]
+    return media.encode() == JSON and all(charset in {"utf-8", "utf8", "us-ascii"} for charset in charsets)

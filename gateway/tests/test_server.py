@@ -1,0 +1,268 @@
+"""Connections, limits, the end of a process, and what the log says."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from chassis.config import ConfigError
+from gateway.asgi import Gateway
+from gateway.body import read_body
+from gateway.config import GatewayConfig
+from gateway.errors import ClientGone
+from gateway.exchange import Endpoint, Request, Response
+from gateway.protocol import HEAD_BYTES_MAX
+from gateway.router import Router
+from gateway.template import parse_template
+from gateway.tests.backend import Backend, exchange, listening
+
+PATIENCE_SECONDS = 10
+ENDLESS_BYTES = 10_000_000
+
+
+class Slow:
+    """An endpoint that answers when it is told to."""
+
+    route = "/slow"
+
+    def __init__(self) -> None:
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer(self, _request: Request) -> Response:
+        self.reached.set()
+        await self.go_on.wait()
+        return Response(200, [], b"done")
+
+
+class Reader:
+    """An endpoint that reads the body and says how that went."""
+
+    route = "/read"
+
+    def __init__(self) -> None:
+        self.reached, self.outcome = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def answer(self, request: Request) -> Response:
+        self.reached.set()
+        try:
+            self.outcome.set_result(await read_body(request))
+        except ClientGone as gone:
+            self.outcome.set_exception(gone)
+            raise
+        return Response()
+
+
+def gateway_of(slow: Slow, requests_max: int = 10) -> Gateway:
+    router: Router[Endpoint] = Router()
+    router.add("GET", parse_template(slow.route), slow)
+    return Gateway(router, requests_max)
+
+
+async def test_a_client_that_leaves_cancels_the_call(backend: Backend, url: str) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait_for_ever(*_: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    backend.answers["Login"] = wait_for_ever
+    host, port = url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /api/auth/login HTTP/1.1\r\nhost: x\r\n\r\n")
+    await asyncio.wait_for(begun.wait(), PATIENCE_SECONDS)
+
+    writer.close()
+
+    await asyncio.wait_for(cancelled.wait(), PATIENCE_SECONDS)
+
+
+async def test_a_client_that_leaves_within_its_body_is_let_go() -> None:
+    reader = Reader()
+    router: Router[Endpoint] = Router()
+    router.add("POST", parse_template(reader.route), reader)
+    async with listening(Gateway(router)) as url:
+        host, port = url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{")
+        await asyncio.wait_for(reader.reached.wait(), PATIENCE_SECONDS)
+
+        writer.close()
+
+        with pytest.raises(ClientGone):
+            await asyncio.wait_for(reader.outcome, PATIENCE_SECONDS)
+
+
+async def test_more_requests_than_the_limit_are_sent_away(url: str) -> None:
+    slow = Slow()
+    async with listening(gateway_of(slow, requests_max=1)) as busy, httpx.AsyncClient(base_url=busy) as client:
+        first = asyncio.create_task(client.get("/slow"))
+        await slow.reached.wait()
+
+        second = await client.get("/slow")
+        slow.go_on.set()
+
+        assert (second.status_code, second.json()["reason"]) == (503, "OVERLOADED")
+        assert second.headers["retry-after"] == "1"
+        assert (await first).status_code == 200
+        assert (await client.get("/slow")).status_code == 200
+
+
+async def test_a_stop_lets_requests_in_flight_finish() -> None:
+    slow = Slow()
+    async with httpx.AsyncClient() as client:
+        async with listening(gateway_of(slow)) as url:
+            answer = asyncio.create_task(client.get(f"{url}/slow"))
+            await slow.reached.wait()
+            asyncio.get_running_loop().call_later(0.3, slow.go_on.set)
+
+        assert (await answer).content == b"done"
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"{url}/slow")
+
+
+async def test_a_request_that_outlives_the_drain_is_told() -> None:
+    slow = Slow()
+    async with httpx.AsyncClient() as client:
+        async with listening(gateway_of(slow), drain_seconds=0.2) as url:
+            answer = asyncio.create_task(client.get(f"{url}/slow"))
+            await slow.reached.wait()
+
+        assert ((await answer).status_code, (await answer).json()["reason"]) == (503, "STOPPING")
+
+
+@pytest.mark.parametrize("name", [b"x-long", b"x" * (HEAD_BYTES_MAX + 1)])
+async def test_headers_above_the_limit_are_refused(url: str, name: bytes) -> None:
+    head = b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + name + b": " + b"y" * (HEAD_BYTES_MAX + 1) + b"\r\n\r\n"
+
+    answer = await exchange(url, head)
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["reason"] == "HEADERS_TOO_LARGE"
+
+
+async def flood(writer: asyncio.StreamWriter) -> None:
+    for _ in range(ENDLESS_BYTES // 8192):
+        writer.write(b"y" * 8192)
+        await writer.drain()
+        await asyncio.sleep(0)  # the server lives in the same loop
+
+
+async def test_headers_without_an_end_are_refused_long_before_they_fill_the_memory(url: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-endless: ")
+
+    with pytest.raises(ConnectionError):
+        await flood(writer)
+
+    writer.close()
+
+
+async def test_a_long_path_is_bounded_too(url: str) -> None:
+    answer = await exchange(url, b"GET /" + b"a" * (HEAD_BYTES_MAX + 1) + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"hello\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nno colon\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+    ],
+)
+async def test_what_is_not_http_gets_a_problem_and_the_door(url: str, nonsense: bytes) -> None:
+    answer = await exchange(url, nonsense)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\ncontent-type: application/problem+json\r\n" in answer
+
+
+async def test_requests_on_one_connection_are_answered_in_order(url: str) -> None:
+    filler = b"x-filler: " + b"y" * 12_000 + b"\r\n"
+    head = b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + filler
+
+    answer = await exchange(url, head + b"\r\n" + head + b"\r\n", head + b"connection: close\r\n\r\n")
+
+    assert answer.count(b"HTTP/1.1 200 OK") == 3
+
+
+def access_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [getattr(record, "fields", {}) for record in caplog.records if record.name == "ordermesh.http"]
+
+
+async def test_the_log_has_the_route_and_neither_query_nor_token(
+    backend: Backend, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with httpx.AsyncClient(base_url=url, headers={"authorization": "Bearer s3cret"}) as client:
+        with caplog.at_level(logging.INFO):
+            await client.get("/api/inventory/LAMP-secret-id?colour=s3cret")
+
+    (line,) = access_lines(caplog)
+    assert (line["method"], line["route"], line["status"]) == ("GET", "/api/inventory/{sku}", 400)
+    ours = " ".join(f"{r.getMessage()} {getattr(r, 'fields', '')}" for r in caplog.records if r.name != "httpx")
+    assert "s3cret" not in ours
+
+
+def test_every_wrong_key_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"PORT .*DRAIN_SECONDS"):
+        GatewayConfig.from_environment({"PORT": "http", "DRAIN_SECONDS": "-1"})
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    config = GatewayConfig.from_environment({})
+
+    assert (config.listen_host, config.port) == ("0.0.0.0", 5000)  # noqa: S104 - it is the default
+    assert (config.auth_address, config.orders_address) == ("dns:///localhost:50051", "dns:///localhost:50052")
+    assert (config.inventory_address, config.notifier_address) == ("dns:///localhost:50053", "dns:///localhost:50054")
+
+
+async def start_process(port: int, directory: Path) -> Process:
+    environment = {**os.environ, "PORT": str(port), "LISTEN_HOST": "127.0.0.1", "LOG_FORMAT": "text"}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", env=environment, cwd=directory, stderr=PIPE, stdout=PIPE
+    )
+
+
+async def test_a_taken_port_is_one_line_that_names_the_key(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = await start_process(port, tmp_path)
+        _, errors = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+
+    assert process.returncode == 78
+    assert errors.decode() == f"configuration: PORT: 127.0.0.1:{port} is taken, set another PORT\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_process_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = await start_process(port, tmp_path)
+    assert process.stderr is not None
+    serving = await asyncio.wait_for(process.stderr.readline(), PATIENCE_SECONDS)
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/healthz")
+
+    process.send_signal(number)
+    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+
+    assert b"serving on 127.0.0.1" in serving
+    assert (answer.status_code, process.returncode) == (200, 0)
+    assert b"Traceback" not in errors
