@@ -1,0 +1,1 @@
+"""The notifier: processes what the queue brings, and tells customers how their orders ended."""

@@ -1,0 +1,112 @@
+"""Puts the notifier together: what it opens, in order, closed in reverse."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from chassis.aws import open_aws_client
+from chassis.channels import open_channel
+from chassis.clock import Clock, SystemClock
+from chassis.mesh import RemoteKeys, ServiceToken, open_auth
+from chassis.mongo import open_database, require_replica_set
+from chassis.server import Application, Service
+from chassis.tokens import TokenVerifier
+from ordermesh.notifier.v1 import notifier_service_pb2 as pb
+from ordermesh.notifier.v1.notifier_service_pb2_grpc import add_NotifierServiceServicer_to_server
+from ordermesh.orders.v1 import order_service_pb2 as orders_pb
+from services.notifier.config import NotifierConfig
+from services.notifier.errors import Dependency
+from services.notifier.grpc_orders import GrpcOrders
+from services.notifier.handle_message import MessageHandler
+from services.notifier.mailer import Mailer
+from services.notifier.mongo_store import MongoStore
+from services.notifier.order_event import order_id_of
+from services.notifier.orders import Orders
+from services.notifier.outage import Gate
+from services.notifier.queue import Queue
+from services.notifier.servicer import NotifierServicer
+from services.notifier.ses_mailer import SesMailer
+from services.notifier.sqs_queue import RECEIVE_WAIT_SECONDS, SqsQueue
+from services.notifier.store import NotificationStore
+from services.notifier.tell_customer import Teller
+from services.notifier.worker import MESSAGES_IN_FLIGHT_MAX, Worker, WorkerLimits
+
+SQS_ATTEMPTS_MAX = 3
+SQS_READ_SECONDS = RECEIVE_WAIT_SECONDS + 5.0
+SQS_CONNECTIONS_MAX = 10
+SES_ATTEMPTS_MAX = 1
+"""botocore's own second attempt would be a second mail."""
+
+
+def build_notifier(store: NotificationStore) -> Service:
+    """The service around a store."""
+    return Service(
+        descriptor=pb.DESCRIPTOR.services_by_name["NotifierService"],
+        register=partial(add_NotifierServiceServicer_to_server, NotifierServicer(store)),
+    )
+
+
+def build_worker(
+    queue: Queue,
+    orders: Orders,
+    mailer: Mailer,
+    store: NotificationStore,
+    clock: Clock,
+    limits: WorkerLimits,
+    lease_seconds: float,
+    send_seconds: float,
+) -> Worker:
+    """The worker around its dependencies; ``send_seconds`` is how long the mailer may take."""
+    gate = Gate({Dependency.ORDERS: orders.probe, Dependency.DATABASE: store.probe, Dependency.SES: mailer.probe})
+    teller = Teller(store, mailer, clock, lease_seconds, send_seconds)
+    return Worker(queue, MessageHandler(order_id_of, orders, teller).handle, gate, limits)
+
+
+@asynccontextmanager
+async def open_notifier(config: NotifierConfig) -> AsyncIterator[Application]:
+    """Open what the notifier needs, in order; close it in reverse."""
+    clock = SystemClock()
+    orders_service = orders_pb.DESCRIPTOR.services_by_name["OrderService"]
+    async with (
+        open_database(config.mongo) as database,
+        open_auth(config.mesh) as auth,
+        open_channel(config.orders_address, orders_service) as orders_channel,
+        open_aws_client(
+            config.aws,
+            "sqs",
+            attempts_max=SQS_ATTEMPTS_MAX,
+            read_timeout_seconds=SQS_READ_SECONDS,
+            connections_max=SQS_CONNECTIONS_MAX,
+        ) as sqs,
+        open_aws_client(
+            config.aws,
+            "sesv2",
+            attempts_max=SES_ATTEMPTS_MAX,
+            read_timeout_seconds=config.ses_timeout_seconds,
+            connections_max=MESSAGES_IN_FLIGHT_MAX,
+        ) as ses,
+    ):
+        keys = RemoteKeys(auth)
+        token = ServiceToken(auth, config.mesh)
+        store = MongoStore(database)
+        worker = build_worker(
+            SqsQueue(sqs, config.queue_url, config.visibility_seconds),
+            GrpcOrders(orders_channel, token),
+            SesMailer(ses, config.sender, config.ses_timeout_seconds),
+            store,
+            clock,
+            WorkerLimits(config.heartbeat_seconds, config.server.drain_seconds),
+            config.lease_seconds,
+            config.ses_timeout_seconds,
+        )
+        yield Application(
+            services=[build_notifier(store)],
+            verifier=TokenVerifier(keys, clock),
+            prepare=[
+                ("the database", partial(require_replica_set, database)),
+                ("indexes", store.create_indexes),
+                ("auth", keys.fetch),
+                ("auth", token.renew),
+            ],
+            loops=[("keys", keys.keep_fresh), ("worker", worker.run)],
+        )

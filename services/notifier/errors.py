@@ -1,0 +1,86 @@
+"""What keeps a message from being done.
+
+::
+
+    Unavailable         DEPENDENCY_UNAVAILABLE   DependencyDown: an outage, nobody can be served
+                        DEPENDENCY_FAILED        DependencyFailed: perhaps an outage, perhaps only this message
+                        QUEUE_UNAVAILABLE
+                        NOTIFICATION_LEASED      another delivery is at it
+    FailedPrecondition  MESSAGE_UNREADABLE       poison (MessageRefused): trying again changes nothing
+                        ORDER_REFUSED            poison, too
+                        MAIL_REFUSED             SES will never accept it; the customer cannot be told
+"""
+
+import re
+from enum import StrEnum
+
+from chassis.errors import FailedPrecondition, Unavailable
+
+_ADDRESS = re.compile(r"[^\s<>\"',:;]+@[^\s<>\"',:;]+")
+
+
+class Dependency(StrEnum):
+    """What the worker cannot work without, besides the queue."""
+
+    ORDERS = "orders"
+    DATABASE = "the database"
+    SES = "SES"
+
+
+class DependencyDown(Unavailable):
+    """A dependency does not serve anybody: an outage, which is no failure of the message."""
+
+    def __init__(self, dependency: Dependency, why: str) -> None:
+        super().__init__(f"{dependency}: {why}", {"dependency": dependency})
+        self.dependency = dependency
+
+
+class DependencyFailed(DependencyDown):
+    """A dependency answered with a failure that may be its own or only this message's."""
+
+    reason = "DEPENDENCY_FAILED"
+
+
+class QueueUnavailable(Unavailable):
+    """SQS does not answer, or not with what it was asked for."""
+
+    reason = "QUEUE_UNAVAILABLE"
+
+
+class NotificationLeased(Unavailable):
+    """Somebody holds the lease of the notification; ask again when it is over."""
+
+    reason = "NOTIFICATION_LEASED"
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__("another delivery of the message is at it")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class MessageRefused(FailedPrecondition):
+    """The message can never be done, however often it is tried."""
+
+    reason = "MESSAGE_REFUSED"
+
+
+class MessageUnreadable(MessageRefused):
+    """The message is not an event that this version understands."""
+
+    reason = "MESSAGE_UNREADABLE"
+
+
+class OrderRefused(MessageRefused):
+    """Orders refused for good: the message speaks of no order, or of one that cannot be told about."""
+
+    reason = "ORDER_REFUSED"
+
+
+class MailRefused(FailedPrecondition):
+    """The mail can never be sent, for example because the address is not one."""
+
+    reason = "MAIL_REFUSED"
+
+
+def without_addresses(text: str) -> str:
+    """A foreign error's words without e-mail addresses, which are neither stored nor logged."""
+    return _ADDRESS.sub("<address>", text)

@@ -1,0 +1,20 @@
+"""What the worker counts."""
+
+from prometheus_client import Counter, Gauge
+
+MESSAGES = Counter(
+    "ordermesh_notifier_messages_total", "Deliveries by their end: done, given_back, refused, crashed.", ("outcome",)
+)
+MAILS = Counter(
+    "ordermesh_notifier_mails_total", "Answers of SES, by kind: sent, refused, unknown.", ("kind", "result")
+)
+MAILS_REPEATED = Counter(
+    "ordermesh_notifier_mails_repeated_total",
+    "Mails sent for a notification that was tried before: the customer may have two.",
+)
+MARKS_LOST = Counter(
+    "ordermesh_notifier_marks_lost_total",
+    "Mails that SES accepted and that could not be recorded: the customer will have two.",
+)
+IN_FLIGHT = Gauge("ordermesh_notifier_messages_in_flight", "Messages received and not yet done or given back.")
+PAUSED = Gauge("ordermesh_notifier_paused", "1 while a dependency is down and nothing is received.")

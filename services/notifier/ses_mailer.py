@@ -1,0 +1,141 @@
+"""Mail through SES v2, and what its errors mean.
+
+The tables say which errors are a mail's own and which are everybody's. What is in none of them is
+:class:`DependencyFailed`: losing a mail is worse than repeating one.
+"""
+
+import asyncio
+import re
+from email.utils import parseaddr
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from services.notifier.errors import Dependency, DependencyDown, DependencyFailed, MailRefused, without_addresses
+from services.notifier.mail import Mail
+
+if TYPE_CHECKING:
+    from types_aiobotocore_sesv2 import SESV2Client
+
+CHARSET = "UTF-8"
+SERVER_ERROR = 500
+RECIPIENT_LENGTH_MAX = 320
+
+_RECIPIENT = re.compile(r"[^@\s,;<>\x00-\x1f\x7f]+@[^@\s,;<>\x00-\x1f\x7f]+")
+
+_NOT_VERIFIED = re.compile(r"not verified", re.IGNORECASE)
+"""MessageRejected says so of the sender's identity, and in SES's sandbox of the recipient's."""
+
+REFUSED = frozenset({"BadRequestException", "InvalidParameterValue", "MessageRejected"})
+"""This mail will never be accepted; MessageRejected only when it is not about an identity."""
+
+DOWN = frozenset(
+    {
+        "AccessDeniedException",
+        "AccountSuspendedException",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "LimitExceededException",
+        "MailFromDomainNotVerifiedException",
+        "OptInRequired",
+        "RequestExpired",
+        "SendingPausedException",
+        "SignatureDoesNotMatch",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "UnrecognizedClientException",
+    }
+)
+"""Nobody's mail is accepted now, whether SES, our account or our keys are the reason."""
+
+
+class SesMailer:
+    """See :class:`services.notifier.mailer.Mailer`. The client must not try again by itself."""
+
+    def __init__(self, client: "SESV2Client", sender: str, timeout_seconds: float) -> None:
+        self._client = client
+        self._sender = sender
+        self._timeout_seconds = timeout_seconds
+
+    async def send(self, recipient: str, mail: Mail) -> str:
+        """See the port."""
+        if len(recipient) > RECIPIENT_LENGTH_MAX or not _RECIPIENT.fullmatch(recipient):
+            raise MailRefused("the order has no usable address")
+        try:
+            # botocore bounds connecting and reading, each for itself; the lease needs a bound of the whole.
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await self._client.send_email(
+                    FromEmailAddress=self._sender,
+                    Destination={"ToAddresses": [recipient]},
+                    Content={
+                        "Simple": {
+                            "Subject": {"Data": mail.subject, "Charset": CHARSET},
+                            "Body": {
+                                "Html": {"Data": mail.html, "Charset": CHARSET},
+                                "Text": {"Data": mail.text, "Charset": CHARSET},
+                            },
+                        }
+                    },
+                )
+        except ClientError as error:
+            raise _meaning_of(error) from error
+        except ParamValidationError as error:
+            raise MailRefused(without_addresses(str(error))) from error
+        except (BotoCoreError, TimeoutError, OSError) as error:
+            raise DependencyDown(Dependency.SES, f"does not answer ({type(error).__name__})") from error
+        return answer["MessageId"]
+
+    async def probe(self) -> None:
+        """See the port: the sender, its domain or a domain above is an identity that may send."""
+        for identity in identities_of(self._sender):
+            if await self._may_send(identity):
+                return
+        raise DependencyDown(Dependency.SES, "the sender's identity is not verified")
+
+    async def _may_send(self, identity: str) -> bool:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await self._client.get_email_identity(EmailIdentity=identity)
+        except ClientError as error:
+            if _code_of(error) == "NotFoundException":
+                return False
+            if _is_outage(error) and _code_of(error) != "AccessDeniedException":
+                raise DependencyDown(Dependency.SES, _words_of(error)) from error
+            return True  # we may not ask (keys that may send only, an emulator): sending will tell
+        except (BotoCoreError, TimeoutError, OSError) as error:
+            raise DependencyDown(Dependency.SES, f"does not answer ({type(error).__name__})") from error
+        return answer["VerifiedForSendingStatus"] or answer.get("VerificationStatus") == "SUCCESS"
+
+
+def identities_of(sender: str) -> list[str]:
+    """What may be verified for ``sender``: its address, its domain, and each domain above."""
+    address = parseaddr(sender)[1]
+    labels = address.rpartition("@")[2].split(".")
+    return [address, *(".".join(labels[i:]) for i in range(max(1, len(labels) - 1)))]
+
+
+def _meaning_of(error: ClientError) -> MailRefused | DependencyDown:
+    code, words = _code_of(error), _words_of(error)
+    if code == "MessageRejected" and _NOT_VERIFIED.search(words):
+        return DependencyFailed(Dependency.SES, words)
+    if code in REFUSED:
+        return MailRefused(words)
+    if _is_outage(error):
+        return DependencyDown(Dependency.SES, words)
+    return DependencyFailed(Dependency.SES, words)
+
+
+def _is_outage(error: ClientError) -> bool:
+    return _code_of(error) in DOWN or error.response["ResponseMetadata"]["HTTPStatusCode"] >= SERVER_ERROR
+
+
+def _code_of(error: ClientError) -> str:
+    return error.response["Error"]["Code"]
+
+
+def _words_of(error: ClientError) -> str:
+    said = error.response["Error"]
+    return without_addresses(f"{said['Code']}: {said.get('Message', '')}")

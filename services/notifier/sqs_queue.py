@@ -1,0 +1,112 @@
+"""The queue as SQS has it."""
+
+import logging
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from services.notifier.batches import Batches
+from services.notifier.errors import QueueUnavailable
+from services.notifier.queue import Message
+
+if TYPE_CHECKING:
+    from types_aiobotocore_sqs import SQSClient
+    from types_aiobotocore_sqs.type_defs import BatchResultErrorEntryTypeDef, MessageTypeDef
+
+_log = logging.getLogger(__name__)
+
+BATCH_SIZE_MAX = 10
+"""SQS's limit for one call."""
+
+RECEIVE_WAIT_SECONDS = 20
+"""How long a call waits for a first message: SQS's most, so that an empty queue costs the fewest calls."""
+
+VISIBILITY_SECONDS_MAX = 12 * 60 * 60
+
+
+class SqsQueue:
+    """See :class:`services.notifier.queue.Queue`."""
+
+    def __init__(self, client: "SQSClient", queue_url: str, visibility_seconds: int) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._visibility_seconds = visibility_seconds
+        self._deletions = Batches(self._delete_batch, BATCH_SIZE_MAX)
+
+    async def receive(self, count_max: int) -> Sequence[Message]:
+        """See the port."""
+        with _answering():
+            answer = await self._client.receive_message(
+                QueueUrl=self._queue_url,
+                MaxNumberOfMessages=min(count_max, BATCH_SIZE_MAX),
+                WaitTimeSeconds=RECEIVE_WAIT_SECONDS,
+                VisibilityTimeout=self._visibility_seconds,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            )
+        return [_message(message) for message in answer.get("Messages", [])]
+
+    async def extend(self, messages: Sequence[Message]) -> None:
+        """See the port."""
+        for start in range(0, len(messages), BATCH_SIZE_MAX):
+            await self._hide(messages[start : start + BATCH_SIZE_MAX], self._visibility_seconds)
+
+    async def give_back(self, message: Message, delay_seconds: float) -> None:
+        """See the port."""
+        await self._hide([message], min(math.ceil(delay_seconds), VISIBILITY_SECONDS_MAX))
+
+    async def delete(self, message: Message) -> None:
+        """See the port. Deletions that wait for one another go together."""
+        await self._deletions.add(message)
+
+    async def _hide(self, messages: Sequence[Message], seconds: int) -> None:
+        with _answering():
+            answer = await self._client.change_message_visibility_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
+                    for number, message in enumerate(messages)
+                ],
+            )
+        _report("visibility is not changed", messages, answer.get("Failed", []))
+
+    async def _delete_batch(self, messages: Sequence[Message]) -> None:
+        with _answering():
+            answer = await self._client.delete_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)
+                ],
+            )
+        _report("message is not deleted and will come again", messages, answer.get("Failed", []))
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise QueueUnavailable(f"SQS answers {error.response['Error']['Code']}") from error
+    except (BotoCoreError, TimeoutError, OSError) as error:
+        raise QueueUnavailable(f"SQS does not answer ({type(error).__name__})") from error
+
+
+def _report(what: str, messages: Sequence[Message], failed: "Iterable[BatchResultErrorEntryTypeDef]") -> None:
+    """A batch succeeds although entries in it failed: each says so itself."""
+    for entry in failed:
+        message = messages[int(entry["Id"])]
+        _log.warning("%s: %s", what, entry["Code"], extra={"fields": {"message_id": message.message_id}})
+
+
+def _message(message: "MessageTypeDef") -> Message:
+    attributes = message.get("MessageAttributes", {})
+    return Message(
+        message_id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        body=message["Body"],
+        attributes={name: value["StringValue"] for name, value in attributes.items() if "StringValue" in value},
+        receive_count=int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1")),
+    )

@@ -1,0 +1,55 @@
+"""What the notifier's tests share."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chassis.aws import open_aws_client
+from chassis.mongo import Database
+from chassis.testing import ManualClock
+from deploy.local.moto_server import LocalAws
+from services.notifier.memory_store import MemoryStore
+from services.notifier.mongo_store import MongoStore
+from services.notifier.store import NotificationStore
+from services.notifier.tests.scene import Aws, Scene
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def mongo_store(database: Database) -> MongoStore:
+    """Notifications in a real MongoDB."""
+    store = MongoStore(database)
+    await store.create_indexes()
+    return store
+
+
+@pytest.fixture(params=["memory", "mongo"])
+def store(request: pytest.FixtureRequest) -> NotificationStore:
+    """Every store that there is: one suite holds them to the same behaviour."""
+    if request.param == "memory":
+        return MemoryStore()
+    mongo_store: MongoStore = request.getfixturevalue("mongo_store")
+    return mongo_store
+
+
+@pytest.fixture
+def scene(clock: ManualClock) -> Scene:
+    """The worker between a queue, orders, a mailbox and a store in memory."""
+    return Scene(clock)
+
+
+@pytest.fixture
+async def aws_clients(aws: LocalAws) -> AsyncIterator[Aws]:
+    """Clients of a real moto server, and a queue of the test's own."""
+    async with (
+        open_aws_client(aws.config, "sqs", attempts_max=1, read_timeout_seconds=30) as sqs,
+        open_aws_client(aws.config, "sesv2", attempts_max=1, read_timeout_seconds=5) as ses,
+    ):
+        clients = Aws(aws, sqs, ses)
+        await clients.create_queue()
+        yield clients
+        await clients.delete_queue()
