@@ -30,6 +30,48 @@ $(INSTALLED): requirements.lock pyproject.toml clients/python/pyproject.toml
 .PHONY: install
 install: $(INSTALLED)
 
+.PHONY: up dev demo clean
+up: install  ## Run the whole mesh here, on real components; Ctrl-C stops it
+	@exec $(BIN)/python -m deploy.local up
+
+dev: install  ## The same, and restart a process when its code changes
+	@exec $(BIN)/python -m deploy.local dev
+
+demo: install  ## Run the mesh on free ports and tell the life of an order
+	@exec $(BIN)/python -m deploy.local demo
+
+clean:  ## Forget what `make up` and `make demo` kept in .local
+	@$(PYTHON) -m deploy.local.clean
+
+.PHONY: test lint format
+test: install  ## Run the tests: units, then the whole mesh on real components
+	@$(BIN)/python -m tests.parts
+
+lint: install  ## Check style, types, imports and contract; edits nothing
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo 2>/dev/null | grep -vE '^$$|KEPT$$' | sed -n '/broken/p;/BROKEN/,$$p'; exit $${PIPESTATUS[0]}
+	@$(MAKE) --no-print-directory lint-protos
+
+format: install  ## Format the code
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+# buf reads built descriptors, so it needs no network for google/api. Breaking changes are looked for
+# against the newest release tag, when there is one.
+.PHONY: lint-protos
+lint-protos: install
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
+	describe() { $(BIN)/python -m grpc_tools.protoc -I "$$1" -I $(SITE_PACKAGES) --include_imports \
+	  --include_source_info --descriptor_set_out="$$2" $$(cd "$$1" && find ordermesh -name '*.proto'); } && \
+	describe protos "$$work/now.binpb" && \
+	$(BIN)/buf lint "$$work/now.binpb" --config protos/buf.yaml --path ordermesh && \
+	if release=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null); then \
+	  git archive "$$release" protos | tar -x -C "$$work" && describe "$$work/protos" "$$work/then.binpb" && \
+	  $(BIN)/buf breaking "$$work/now.binpb" --against "$$work/then.binpb" --config protos/buf.yaml --path ordermesh; \
+	fi
+
 .PHONY: protos
 protos: install  ## Generate the stubs in clients/python from protos/
 	@$(BIN)/python -m grpc_tools.protoc -I protos -I $(SITE_PACKAGES) \

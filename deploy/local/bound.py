@@ -1,0 +1,31 @@
+"""Becomes another program that the kernel kills when its parent dies, even by kill -9 (Linux).
+
+Run as ``python -IS bound.py PARENT_PID PROGRAM ARGUMENT...``. It is a program of its own because
+code between fork and exec is not safe in a process with threads.
+"""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Tie this process to its parent and become the program."""
+    parent, program = int(sys.argv[1]), sys.argv[2:]
+    if sys.platform == "linux":
+        die_with_parent(parent)
+    os.execvp(program[0], program)  # noqa: S606 - becoming that program is the point
+
+
+def die_with_parent(parent: int) -> None:
+    """See prctl(2). The setting outlives exec; a parent that died before it was made is seen here."""
+    import ctypes  # noqa: PLC0415 - only Linux has prctl
+    import signal  # noqa: PLC0415
+
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

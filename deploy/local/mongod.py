@@ -1,0 +1,77 @@
+"""A real mongod, as a replica set of one: without one MongoDB has no transactions."""
+
+import asyncio
+from collections.abc import Mapping
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure
+
+from deploy.local.binaries import find_mongod
+from deploy.local.environments import bare_environment
+from deploy.local.ports import HOST
+from deploy.local.process import Process
+from deploy.local.state import StateDirectory
+
+REPLICA_SET = "ordermesh"
+CACHE_GIGABYTES = 0.25
+QUIESCE_MILLISECONDS = 100
+"""mongod waits this long for clients to leave before it stops; 15 s if nothing were said."""
+
+ANSWER_MILLISECONDS = 2_000
+NOT_YET = {23: "AlreadyInitialized", 93: "InvalidReplicaSetConfig", 94: "NotYetInitialized"}
+"""What mongod may say while it reads its own configuration."""
+
+
+def mongo_uri(port: int) -> str:
+    """Where the stack's own MongoDB is."""
+    return f"mongodb://{HOST}:{port}/?replicaSet={REPLICA_SET}"
+
+
+def mongod_process(values: Mapping[str, str], state: StateDirectory, port: int) -> Process:
+    """A mongod that keeps its data in ``state``.
+
+    :raises StackError: when there is none that starts.
+    """
+    binary = find_mongod(values, state.libraries)
+    return Process(
+        name="mongod",
+        command=(
+            *(binary.path, "--replSet", REPLICA_SET, "--bind_ip", HOST, "--port", str(port)),
+            *("--dbpath", str(state.data("mongo")), "--wiredTigerCacheSizeGB", str(CACHE_GIGABYTES)),
+            *("--nounixsocket", "--noscripting", "--quiet"),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *("--setParameter", f"shutdownTimeoutMillisForSignaledShutdown={QUIESCE_MILLISECONDS}"),
+        ),
+        environment=bare_environment(values) | binary.environment,
+        probe=lambda: form_replica_set(port),
+    )
+
+
+async def form_replica_set(port: int) -> None:
+    """Make the mongod at ``port`` the primary of a set of one, whatever port it had before.
+
+    :raises pymongo.errors.PyMongoError: while it does not answer.
+    """
+    member = f"{HOST}:{port}"
+    async with AsyncMongoClient[dict[str, object]](
+        f"mongodb://{member}/?directConnection=true", serverSelectionTimeoutMS=ANSWER_MILLISECONDS
+    ) as client:
+        while not (await client.admin.command("hello")).get("isWritablePrimary"):
+            try:
+                await _name_the_member(client, member)
+            except OperationFailure as error:
+                if error.code not in NOT_YET:
+                    raise
+            await asyncio.sleep(0.02)
+
+
+async def _name_the_member(client: AsyncMongoClient[dict[str, object]], member: str) -> None:
+    members = [{"_id": 0, "host": member}]
+    try:
+        config = (await client.admin.command("replSetGetConfig"))["config"]
+    except OperationFailure:
+        await client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
+        return
+    if [known["host"] for known in config["members"]] != [member]:
+        moved = config | {"members": members, "version": config["version"] + 1}
+        await client.admin.command("replSetReconfig", moved, force=True)

@@ -1,0 +1,98 @@
+"""The processes of the mesh itself: the four services and the gateway."""
+
+import sys
+from collections.abc import Mapping
+
+from deploy.local.credentials import SIGNING_SECRETS, client_secret, service_clients
+from deploy.local.environments import passed_on, python_environment
+from deploy.local.ports import HOST
+from deploy.local.probes import answers_ready, is_serving
+from deploy.local.process import Process
+from deploy.local.settings import SERVICES, Settings
+
+LOGGING = ("LOG_LEVEL", "DRAIN_SECONDS")
+SERVER = (*LOGGING, "LAME_DUCK_SECONDS", "CONCURRENT_CALLS_MAX", "CONNECTION_AGE_SECONDS")
+AWS = (
+    *("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"),
+    *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SESV2", "AWS_SQS_QUEUE_URL"),
+)
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+
+TUNABLE = {
+    "auth": (*(*SERVER, *SIGNING_SECRETS, "JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS", "JWT_REFRESH_SECRET_PREVIOUS"),),
+    "inventory": (*SERVER, "HOLD_SECONDS"),
+    "orders": (*SERVER, "RELAY_LEASE_SECONDS", "SWEEP_AGE_SECONDS"),
+    "notifier": (
+        *(*SERVER, "VISIBILITY_SECONDS", "HEARTBEAT_SECONDS"),
+        *("NOTIFICATION_LEASE_SECONDS", "SES_TIMEOUT_SECONDS"),
+    ),
+    "gateway": LOGGING,
+}
+"""What of the environment each process is given as it is."""
+
+
+def mesh_processes(settings: Settings, secrets: Mapping[str, str]) -> list[Process]:
+    """Every replica of every service, and the gateway."""
+    environments = mesh_environments(settings, secrets)
+    processes = [
+        _service(settings, environments[service], service, replica)
+        for service in SERVICES
+        for replica in range(settings.replicas[service])
+    ]
+    url = settings.gateway_url
+    command = (sys.executable, "-m", "gateway")
+    return [*processes, Process("gateway", command, environments["gateway"], lambda: answers_ready(f"{url}/readyz"))]
+
+
+def mesh_environments(settings: Settings, secrets: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """What each service and the gateway are told, but for the port of a replica."""
+    target = {f"{name.upper()}_ADDR": settings.target(name) for name in SERVICES}
+    mongo = {"MONGO_URI": settings.mongo_uri}
+    auth = {"AUTH_ADDR": target["AUTH_ADDR"]}
+    aws = {key: settings.aws[key] for key in AWS if key in settings.aws}
+    if "moto" not in settings.own:
+        aws |= passed_on(settings.values, PROXIES)
+    told = {
+        "auth": {
+            **mongo,
+            "SERVICE_CLIENTS": service_clients(secrets),
+            **{key: secrets[key] for key in SIGNING_SECRETS},
+        },
+        "inventory": {**mongo, **auth},
+        "orders": {
+            **mongo,
+            **auth,
+            **_identity("orders", secrets),
+            **aws,
+            "INVENTORY_ADDR": target["INVENTORY_ADDR"],
+            "REDIS_URL": settings.redis_url,
+        },
+        "notifier": {
+            **mongo,
+            **auth,
+            **_identity("notifier", secrets),
+            **aws,
+            "ORDERS_ADDR": target["ORDERS_ADDR"],
+            "AWS_SES_SENDER_EMAIL": settings.aws["AWS_SES_SENDER_EMAIL"],
+        },
+        "gateway": {
+            **target,
+            "PORT": str(settings.ports["gateway"].number),
+        },
+    }
+    basis = {**python_environment(settings.values), "LISTEN_HOST": HOST, "LOG_FORMAT": "text"}
+    return {name: {**basis, **keys, **passed_on(settings.values, TUNABLE[name])} for name, keys in told.items()}
+
+
+def _service(settings: Settings, environment: Mapping[str, str], service: str, replica: int) -> Process:
+    port = settings.service_ports(service)[replica]
+    return Process(
+        name=service if replica == 0 else f"{service}-{replica + 1}",
+        command=(sys.executable, "-m", f"services.{service}"),
+        environment={**environment, "GRPC_PORT": str(port)},
+        probe=lambda: is_serving(f"{HOST}:{port}"),
+    )
+
+
+def _identity(service: str, secrets: Mapping[str, str]) -> dict[str, str]:
+    return {"SERVICE_CLIENT_ID": service, "SERVICE_CLIENT_SECRET": secrets[client_secret(service)]}

@@ -1,0 +1,1 @@
+"""Tests of what crosses processes, and of what documents and contract say."""
