@@ -27,6 +27,16 @@ from deploy.local.supervisor import Supervisor
 
 reach_this_machine_directly()
 
+QUICK = {
+    "SWEEP_AGE_SECONDS": "5",
+    "RELAY_LEASE_SECONDS": "2",
+    "VISIBILITY_SECONDS": "3",
+    "HEARTBEAT_SECONDS": "1",
+    "NOTIFICATION_LEASE_SECONDS": "4",
+    "SES_TIMEOUT_SECONDS": "1",
+}
+"""What production waits for in minutes, tests wait for in seconds."""
+
 
 @dataclass(frozen=True)
 class Components:
@@ -87,5 +97,5 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     state = StateDirectory(tmp_path_factory.mktemp("stack"))
     with state.locked():
         async with Supervisor(state, print) as supervisor:
-            yield await start_stack(Settings.read(isolated(os.environ)), state, supervisor, print)
+            yield await start_stack(Settings.read(isolated(os.environ) | QUICK), state, supervisor, print)
     shutil.rmtree(state.data("mongo"))

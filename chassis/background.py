@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, TypeVar
 
+import grpc
+
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -58,10 +60,16 @@ async def retry_until_done(
         try:
             await step()
         except transient as error:
-            _log.warning("waiting for %s: %s", name, str(error).partition(",")[0] or type(error).__name__)
+            _log.warning("waiting for %s: %s", name, _in_short(error))
             await backoff.wait()
         else:
             return
+
+
+def _in_short(error: Exception) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"{error.code().name}: {error.details()}"
+    return str(error).partition(",")[0] or type(error).__name__
 
 
 @asynccontextmanager

@@ -7,7 +7,14 @@ from typing import Any, Self
 
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, InvalidURI, PyMongoError, WaitQueueTimeoutError
+from pymongo.errors import (
+    ConnectionFailure,
+    ExecutionTimeout,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+    WaitQueueTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 
@@ -39,7 +46,7 @@ class MongoConfig:
         database = None
         try:
             database = parse_uri(uri, validate=True)["database"] if uri and not uri.startswith("mongodb+srv") else None
-        except (InvalidURI, PyMongoError, ValueError) as error:
+        except (InvalidURI, OperationFailure, PyMongoError, ValueError) as error:
             env.problem("MONGO_URI", f"is not a MongoDB URI: {error}")
         return cls(uri, database or service)
 
@@ -73,12 +80,21 @@ async def open_database(config: MongoConfig) -> AsyncIterator[Database]:
         await client.close()
 
 
+_REFUSED_CODES = {13: "Unauthorized", 18: "AuthenticationFailed"}
+
+
 async def require_replica_set(database: Database) -> None:
     """Make sure that the server can keep what it acknowledges.
 
-    :raises ConfigError: for a standalone server: it has no transactions, and one that is killed may
-        lose acknowledged writes (SERVER-139311).
+    :raises ConfigError: when it refuses our credentials, and for a standalone server: it has no
+        transactions, and one that is killed may lose acknowledged writes (SERVER-139311).
     """
-    hello = await database.client.admin.command("hello")
+    try:
+        hello = await database.client.admin.command("hello")
+        await database.list_collection_names()
+    except OperationFailure as error:
+        if error.code in _REFUSED_CODES:
+            raise ConfigError("MONGO_URI: MongoDB refuses the user or the password in it") from error
+        raise
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise ConfigError("MONGO_URI names a standalone MongoDB; a replica set is needed, one node is enough")

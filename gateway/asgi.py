@@ -13,6 +13,7 @@ from gateway import problems
 from gateway.errors import ClientGone, MethodNotAllowed, Refusal, Stopping, TooManyRequests
 from gateway.exchange import Endpoint, Receive, Request, Response, Scope, Send, header_map
 from gateway.forward import begin_request
+from gateway.health import PROBES
 from gateway.router import Router
 
 _log = logging.getLogger(__name__)
@@ -61,10 +62,11 @@ class Gateway:
             await _send(response, request, scope["method"], send)
         finally:
             self._in_flight -= 1
-            if _access_log.isEnabledFor(logging.INFO):
+            level = logging.DEBUG if route in PROBES else logging.INFO
+            if _access_log.isEnabledFor(level):
                 milliseconds = round((perf_counter() - begun) * 1000, 2)
                 fields = {"method": scope["method"], "route": route, "status": int(status), "ms": milliseconds}
-                _access_log.info("request", extra={"fields": fields})
+                _access_log.log(level, "request", extra={"fields": fields})
 
 
 def _on_error(error: Exception, method: str, request: Request) -> Response:

@@ -13,6 +13,9 @@ from gateway.negotiation import JSON
 
 CHECK_SECONDS = 1.0
 
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Asked every few seconds by machines: not worth a line in the log."""
+
 _HEADERS: Headers = [(b"content-type", JSON), (b"cache-control", b"no-store")]
 
 

@@ -15,9 +15,12 @@ class Part:
     budget_seconds: float
 
 
+STACK_TESTS = "deploy/local/tests/test_stack.py"
+"""Tests of the local stack that need all of it, like those of ``tests/e2e``."""
+
 PARTS = (
-    Part("unit", ("--ignore=tests/e2e",), 180),
-    Part("e2e", ("tests/e2e",), 180),
+    Part("unit", (f"--ignore={STACK_TESTS}", "--ignore=tests/e2e"), 180),
+    Part("e2e", (STACK_TESTS, "tests/e2e"), 180),
 )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import grpc
 import pytest
 
 from chassis import background
@@ -69,3 +70,19 @@ async def test_a_write_is_finished_when_its_caller_leaves() -> None:
     go_on.set()
 
     await asyncio.wait_for(done.wait(), 5)
+
+
+async def test_what_is_waited_for_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    errors: list[Exception] = [
+        grpc.aio.AioRpcError(
+            grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), "refused", "many\nlines"
+        )
+    ]
+
+    async def step() -> None:
+        if errors:
+            raise errors.pop()
+
+    await retry_until_done("auth", step, (grpc.aio.AioRpcError,))
+
+    assert caplog.messages == ["waiting for auth: UNAVAILABLE: refused"]

@@ -16,12 +16,15 @@ AWS = (
     *("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"),
     *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SESV2", "AWS_SQS_QUEUE_URL"),
 )
+MOTO_QUEUE_DEPTH_MAX = 50
+"""moto takes time in proportion to what waits in a queue, for every call: it must stay short."""
+
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 TUNABLE = {
     "auth": (*(*SERVER, *SIGNING_SECRETS, "JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS", "JWT_REFRESH_SECRET_PREVIOUS"),),
     "inventory": (*SERVER, "HOLD_SECONDS"),
-    "orders": (*SERVER, "RELAY_LEASE_SECONDS", "SWEEP_AGE_SECONDS"),
+    "orders": (*SERVER, "RELAY_LEASE_SECONDS", "SWEEP_AGE_SECONDS", "QUEUE_DEPTH_MAX"),
     "notifier": (
         *(*SERVER, "VISIBILITY_SECONDS", "HEARTBEAT_SECONDS"),
         *("NOTIFICATION_LEASE_SECONDS", "SES_TIMEOUT_SECONDS"),
@@ -65,6 +68,7 @@ def mesh_environments(settings: Settings, secrets: Mapping[str, str]) -> dict[st
             **_identity("orders", secrets),
             **aws,
             "INVENTORY_ADDR": target["INVENTORY_ADDR"],
+            **({"QUEUE_DEPTH_MAX": str(MOTO_QUEUE_DEPTH_MAX)} if "moto" in settings.own else {}),
             "REDIS_URL": settings.redis_url,
         },
         "notifier": {

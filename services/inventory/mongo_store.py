@@ -5,12 +5,13 @@ decide about the same item conflict, and MongoDB makes one of them read again.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
 from pymongo import ASCENDING, InsertOne, ReadPreference, ReturnDocument, UpdateOne, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import CollectionInvalid, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from chassis.mongo import Database, Document
@@ -29,13 +30,20 @@ class MongoStore:
     """See :class:`services.inventory.store.InventoryStore`."""
 
     def __init__(self, database: Database) -> None:
-        self._client = database.client
+        self._database = database
         self._items = database["items"]
         self._reservations = database["reservations"]
         self._adjustments = database["adjustments"]
 
     async def create_indexes(self) -> None:
-        """Create what the queries need; idempotent."""
+        """Create the collections and what the queries need; idempotent.
+
+        Collections that a transaction creates conflict with every other transaction that does.
+        """
+        known = await self._database.list_collection_names()
+        for name in {"items", "adjustments", "reservations"}.difference(known):
+            with suppress(CollectionInvalid):  # another replica was quicker
+                await self._database.create_collection(name)
         await self._reservations.create_index(
             [("expire_time", ASCENDING)], name="held_by_expire_time", partialFilterExpression={"state": State.HELD}
         )
@@ -97,7 +105,7 @@ class MongoStore:
 
     async def _transaction(self, body: Callable[[AsyncClientSession], Coroutine[Any, Any, T]]) -> T:
         """Run ``body`` in a transaction; again when it conflicted, and the commit when its end is unknown."""
-        async with self._client.start_session() as session:
+        async with self._database.client.start_session() as session:
             return await session.with_transaction(
                 body,
                 read_concern=ReadConcern("snapshot"),

@@ -34,7 +34,7 @@ REDIS_SECONDS = 0.05
 REDIS_CONNECTIONS_MAX = 50
 
 SQS_ATTEMPTS_MAX = 2
-SQS_READ_SECONDS = 5.0
+SQS_READ_SECONDS = 10.0
 SQS_CONNECTIONS_MAX = 20
 
 
@@ -70,7 +70,9 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
         keys, token = RemoteKeys(auth), ServiceToken(auth, config.mesh)
         store, queue = MongoStore(database, config.sweep_age), SqsQueue(sqs, config.queue_url)
         stock = GrpcStock(InventoryServiceStub(channel), token)
-        relay = Relay(store, queue, clock, config.relay_lease)
+        depth_max = config.queue_depth_max
+        relay = Relay(store, queue, clock, config.relay_lease, depth_max)
+        sweep = partial(sweep_orders, store, stock, queue, relay, clock, config.sweep_age, depth_max)
         yield Application(
             services=[build_orders(store, stock, RedisCache(redis), relay, clock)],
             verifier=TokenVerifier(keys, clock),
@@ -83,7 +85,7 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
             loops=[
                 ("keys", keys.keep_fresh),
                 ("relay", relay.run),
-                ("sweep", partial(sweep_orders, store, stock, queue, relay, clock, config.sweep_age)),
+                ("sweep", sweep),
             ],
         )
 

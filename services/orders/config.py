@@ -18,8 +18,9 @@ GRPC_PORT_DEFAULT = 50052
 class OrdersConfig:
     """Orders' configuration.
 
-    ``relay_lease`` is how long a relay has to publish what it claimed, ``sweep_age`` how old an order
-    that is not settled may become before it is published again.
+    ``relay_lease`` is how long a relay has to publish what it claimed. ``queue_depth_max`` is about how
+    many messages may wait in the queue; further events wait in the outbox. ``sweep_age`` is how old an
+    order that is not settled may become before it is published again.
     """
 
     server: ServerConfig
@@ -30,6 +31,7 @@ class OrdersConfig:
     inventory_address: str
     queue_url: str
     relay_lease: timedelta
+    queue_depth_max: int
     sweep_age: timedelta
 
     @classmethod
@@ -49,6 +51,7 @@ class OrdersConfig:
             inventory_address=env.address("INVENTORY_ADDR", "dns:///localhost:50053"),
             queue_url=env.text("AWS_SQS_QUEUE_URL"),
             relay_lease=timedelta(seconds=env.seconds("RELAY_LEASE_SECONDS", 10.0)),
+            queue_depth_max=env.integer("QUEUE_DEPTH_MAX", 10_000, least=1),
             sweep_age=timedelta(seconds=env.seconds("SWEEP_AGE_SECONDS", 60.0)),
         )
         env.check()

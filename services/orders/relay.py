@@ -2,6 +2,9 @@
 
 Every replica runs a relay. It wakes when this replica wrote an event and polls behind that for what
 others left. Publishing is at least once: an event may be sent again after a crash or a lost answer.
+
+The outbox can wait as well as the queue can: the relay lets only so many messages wait in the queue, and
+keeps the rest where it is durable and cheap.
 """
 
 import asyncio
@@ -16,6 +19,7 @@ from services.orders.order import Event
 from services.orders.store import OrderStore
 
 POLL_SECONDS = 1.0
+HELD_BACK_SECONDS = 0.1
 CLAIM_ORDERS_MAX = 100
 BATCH_EVENTS_MAX = 10
 """SQS takes ten messages a request."""
@@ -48,11 +52,13 @@ class QueueUnavailable(Exception):
 class Relay:
     """Moves events from the outboxes to the queue."""
 
-    def __init__(self, store: OrderStore, queue: Queue, clock: Clock, lease: timedelta) -> None:
+    def __init__(self, store: OrderStore, queue: Queue, clock: Clock, lease: timedelta, depth_max: int) -> None:
         self._store = store
         self._queue = queue
         self._clock = clock
         self._lease = lease
+        self._depth_max = depth_max
+        self._room = 0
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -63,12 +69,22 @@ class Relay:
         """Publish for ever; to be run as a loop."""
         while True:
             self._wake.clear()
-            if not await self.publish_due():
+            if await self.publish_due():
+                continue
+            if self._room > 0:
                 await self._wait()
+            else:
+                await asyncio.sleep(HELD_BACK_SECONDS)
 
     async def publish_due(self) -> int:
-        """Publish what is due, once; returns how many events were claimed."""
-        events = await self._store.claim_events(self._clock.now(), self._lease, CLAIM_ORDERS_MAX)
+        """Publish what is due and what the queue has room for, once; returns how many events were claimed."""
+        if self._room <= 0:
+            self._room = self._depth_max - await self._queue.depth()
+        if self._room <= 0:
+            return 0
+        orders_max = min(CLAIM_ORDERS_MAX, self._room)
+        events = await self._store.claim_events(self._clock.now(), self._lease, orders_max)
+        self._room -= len(events)
         batches = [events[start : start + BATCH_EVENTS_MAX] for start in range(0, len(events), BATCH_EVENTS_MAX)]
         await asyncio.gather(*(self._publish(batch) for batch in batches))
         return len(events)

@@ -19,27 +19,27 @@ from services.orders.store import OrderStore
 SWEEP_ORDERS_MAX = 100
 """How many orders one round looks at: with one round each ``age / 10`` this caps the rate."""
 
-QUEUE_DEPTH_MAX = 1_000
-"""A queue deeper than this is late, not lossy: more messages would not help."""
-
 ROUND_SECONDS_MAX = 5.0
 
 _log = logging.getLogger(__name__)
 
 
 async def sweep_orders(
-    store: OrderStore, stock: Stock, queue: Queue, relay: Relay, clock: Clock, age: timedelta
+    store: OrderStore, stock: Stock, queue: Queue, relay: Relay, clock: Clock, age: timedelta, depth_max: int
 ) -> None:
     """Sweep again and again; to be run as a loop."""
     while True:
-        await sweep_once(store, stock, queue, relay, clock)
+        await sweep_once(store, stock, queue, relay, clock, depth_max)
         await asyncio.sleep(min(age.total_seconds() / 10, ROUND_SECONDS_MAX))
 
 
-async def sweep_once(store: OrderStore, stock: Stock, queue: Queue, relay: Relay, clock: Clock) -> int:
-    """One round; returns how many orders were published again."""
+async def sweep_once(store: OrderStore, stock: Stock, queue: Queue, relay: Relay, clock: Clock, depth_max: int) -> int:
+    """One round; returns how many orders were published again.
+
+    A queue in which more than half of ``depth_max`` waits is late, not lossy: more would not help.
+    """
     overdue = await store.overdue(clock.now(), SWEEP_ORDERS_MAX)
-    if not overdue or await _is_deep(queue):
+    if not overdue or await _is_deep(queue, depth_max // 2):
         return 0
     swept = 0
     for order in overdue:
@@ -61,8 +61,8 @@ async def _renew_hold(stock: Stock, order: Order) -> None:
         _log.warning("the hold of order %s is not renewed: %s", order.order_id, error.reason)
 
 
-async def _is_deep(queue: Queue) -> bool:
+async def _is_deep(queue: Queue, depth: int) -> bool:
     try:
-        return await queue.depth() > QUEUE_DEPTH_MAX
+        return await queue.depth() > depth
     except QueueUnavailable:
         return True

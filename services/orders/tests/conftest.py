@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SWEEP_AGE = timedelta(seconds=60)
 LEASE = timedelta(seconds=10)
+DEPTH_MAX = 1_000
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def cache() -> MemoryCache:
 @pytest.fixture
 def relay(store: OrderStore, queue: FakeQueue, clock: ManualClock) -> Relay:
     """A relay that publishes when a test says so."""
-    return Relay(store, queue, clock, LEASE)
+    return Relay(store, queue, clock, LEASE, DEPTH_MAX)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from chassis.background import running
 from chassis.testing import ManualClock
 from services.orders.relay import BATCH_EVENTS_MAX, QueueUnavailable, Relay
 from services.orders.store import OrderStore
-from services.orders.tests.conftest import LEASE
+from services.orders.tests.conftest import DEPTH_MAX, LEASE
 from services.orders.tests.fakes import FakeQueue
 from services.orders.tests.test_store import placed
 
@@ -53,7 +53,7 @@ async def test_nothing_is_lost_when_the_queue_is_down(
 
 
 async def test_two_relays_publish_each_event_once(store: OrderStore, queue: FakeQueue, clock: ManualClock) -> None:
-    relays = [Relay(store, queue, clock, LEASE) for _ in range(2)]
+    relays = [Relay(store, queue, clock, LEASE, DEPTH_MAX) for _ in range(2)]
     await store.insert([placed(f"o-{n}", clock.now()) for n in range(50)])
 
     await asyncio.gather(*(relay.publish_due() for relay in relays))
@@ -71,3 +71,20 @@ async def test_a_relay_wakes_when_something_was_written(
         await asyncio.wait_for(queue.arrived.wait(), 5)
 
     assert [event.event_id for event in queue.events] == ["o-1:1"]
+
+
+async def test_what_the_queue_has_no_room_for_waits_in_the_outbox(
+    store: OrderStore, queue: FakeQueue, clock: ManualClock
+) -> None:
+    relay = Relay(store, queue, clock, LEASE, depth_max=10)
+    await store.insert([placed(f"o-{n:02}", clock.now()) for n in range(15)])
+    queue.waiting = 4
+
+    first = await relay.publish_due()
+    queue.waiting = 10
+    held_back = await relay.publish_due()
+    queue.waiting = 0
+    rest = await relay.publish_due()
+
+    assert (first, held_back, rest) == (6, 0, 9)
+    assert len({event.event_id for event in queue.events}) == 15

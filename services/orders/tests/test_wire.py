@@ -13,8 +13,8 @@ from services.orders.cache import MemoryCache
 from services.orders.order import StockDebt
 from services.orders.relay import Relay
 from services.orders.store import OrderStore
-from services.orders.sweep import QUEUE_DEPTH_MAX, sweep_once
-from services.orders.tests.conftest import SWEEP_AGE
+from services.orders.sweep import sweep_once
+from services.orders.tests.conftest import DEPTH_MAX, SWEEP_AGE
 from services.orders.tests.fakes import FakeQueue, FakeStock
 
 if TYPE_CHECKING:
@@ -423,7 +423,7 @@ async def test_a_swept_order_is_published_again_and_its_hold_renewed(
     await relay.publish_due()
     clock.advance(SWEEP_AGE.total_seconds())
 
-    swept = await sweep_once(store, stock, queue, relay, clock)
+    swept = await sweep_once(store, stock, queue, relay, clock, DEPTH_MAX)
     await relay.publish_due()
 
     assert swept == 1
@@ -436,10 +436,10 @@ async def test_a_deep_queue_is_not_made_deeper(
 ) -> None:
     await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
     clock.advance(SWEEP_AGE.total_seconds())
-    queue.waiting = QUEUE_DEPTH_MAX + 1
+    queue.waiting = DEPTH_MAX // 2 + 1
 
-    assert await sweep_once(store, stock, queue, relay, clock) == 0
+    assert await sweep_once(store, stock, queue, relay, clock, DEPTH_MAX) == 0
     queue.waiting, queue.is_down = 0, True
-    assert await sweep_once(store, stock, queue, relay, clock) == 0
+    assert await sweep_once(store, stock, queue, relay, clock, DEPTH_MAX) == 0
     queue.is_down = False
-    assert await sweep_once(store, stock, queue, relay, clock) == 1
+    assert await sweep_once(store, stock, queue, relay, clock, DEPTH_MAX) == 1

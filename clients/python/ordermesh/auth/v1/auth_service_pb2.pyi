@@ -229,7 +229,7 @@ class RegisterRequest(_message.Message):
     email: _builtins.str
     """An e-mail address of at most 254 characters. Capitals do not matter."""
     password: _builtins.str
-    """8 to 1024 characters."""
+    """8 to 1024 characters. It is compared in Unicode's normal form NFKC."""
     name: _builtins.str
     """At most 200 characters. It may be empty."""
     def __init__(

@@ -112,7 +112,7 @@ class AuthServiceServicer:
     def GetCurrentUser(self, request, context):
         """Returns the caller's own account.
 
-        Errors: UNAUTHENTICATED.
+        Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
         Idempotent: it changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

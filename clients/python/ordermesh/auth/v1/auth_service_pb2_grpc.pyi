@@ -61,7 +61,7 @@ class AuthServiceStub:
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetCurrentUserRequest, _auth_service_pb2.User]
     """Returns the caller's own account.
 
-    Errors: UNAUTHENTICATED.
+    Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
     Idempotent: it changes nothing.
     """
     GetJsonWebKeySet: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetJsonWebKeySetRequest, _auth_service_pb2.JsonWebKeySet]
@@ -110,7 +110,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetCurrentUserRequest, _auth_service_pb2.User]  # type: ignore[assignment]
     """Returns the caller's own account.
 
-    Errors: UNAUTHENTICATED.
+    Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
     Idempotent: it changes nothing.
     """
     GetJsonWebKeySet: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetJsonWebKeySetRequest, _auth_service_pb2.JsonWebKeySet]  # type: ignore[assignment]
@@ -180,7 +180,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_auth_service_pb2.User, _abc.Awaitable[_auth_service_pb2.User]]:
         """Returns the caller's own account.
 
-        Errors: UNAUTHENTICATED.
+        Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
         Idempotent: it changes nothing.
         """
 
