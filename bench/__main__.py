@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
-import httpx
+import aiohttp
 
 from bench.invariants import broken, open_databases, unsettled
 from deploy.local.console import Console
@@ -47,14 +48,12 @@ async def main() -> int:
 
 async def hot_sku(env: Mapping[str, str], console: Console) -> int:
     """Everybody wants the same thing."""
-    limits = httpx.Limits(max_connections=CLIENTS)
-    async with httpx.AsyncClient(
-        base_url=env["GATEWAY_URL"], trust_env=False, timeout=ANSWER_SECONDS, limits=limits
-    ) as http:
+    timeout, connector = aiohttp.ClientTimeout(ANSWER_SECONDS), aiohttp.TCPConnector(limit=CLIENTS)
+    async with aiohttp.ClientSession(env["GATEWAY_URL"], timeout=timeout, connector=connector) as http:
         admin = await _log_in(http, env["ADMIN_EMAIL"], env["ADMIN_PASSWORD"])
         price = {"currencyCode": "EUR", "minorUnits": "100"}
         item = {"sku": SKU, "name": "Hot item", "unitPrice": price, "initialStock": STOCK}
-        (await http.post("/api/inventory", json=item, headers=admin)).raise_for_status()
+        await _post(http, "/api/inventory", item, admin)
         customers = [await _register(http, f"customer-{number}@example.com") for number in range(CUSTOMERS)]
         begun = monotonic()
         latencies, answers = await _order(http, customers)
@@ -73,7 +72,7 @@ async def hot_sku(env: Mapping[str, str], console: Console) -> int:
     return 0 if not findings and answers == Counter({201: min(STOCK, TRIES)}) else 1
 
 
-async def _order(http: httpx.AsyncClient, customers: list[dict[str, str]]) -> tuple[list[float], Counter[int]]:
+async def _order(http: aiohttp.ClientSession, customers: list[dict[str, str]]) -> tuple[list[float], Counter[int]]:
     answers: Counter[int] = Counter()
     latencies: list[float] = []
     numbers = iter(range(TRIES))
@@ -82,23 +81,29 @@ async def _order(http: httpx.AsyncClient, customers: list[dict[str, str]]) -> tu
         for number in numbers:
             begun = monotonic()
             body = {"items": [{"sku": SKU, "quantity": 1}]}
-            answer = await http.post("/api/orders", json=body, headers=customers[number % CUSTOMERS])
+            async with http.post("/api/orders", json=body, headers=customers[number % CUSTOMERS]) as answer:
+                await answer.read()
             latencies.append(monotonic() - begun)
-            answers[answer.status_code] += 1
+            answers[answer.status] += 1
 
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
     return latencies, answers
 
 
-async def _register(http: httpx.AsyncClient, email: str) -> dict[str, str]:
-    account = {"email": email, "password": PASSWORD}
-    (await http.post("/api/auth/register", json=account)).raise_for_status()
+async def _register(http: aiohttp.ClientSession, email: str) -> dict[str, str]:
+    await _post(http, "/api/auth/register", {"email": email, "password": PASSWORD}, {})
     return await _log_in(http, email, PASSWORD)
 
 
-async def _log_in(http: httpx.AsyncClient, email: str, password: str) -> dict[str, str]:
-    answer = await http.post("/api/auth/login", json={"email": email, "password": password})
-    return {"authorization": f"Bearer {answer.raise_for_status().json()['accessToken']}"}
+async def _log_in(http: aiohttp.ClientSession, email: str, password: str) -> dict[str, str]:
+    tokens = await _post(http, "/api/auth/login", {"email": email, "password": password}, {})
+    return {"authorization": f"Bearer {tokens['accessToken']}"}
+
+
+async def _post(http: aiohttp.ClientSession, path: str, body: Mapping[str, object], headers: dict[str, str]) -> Any:
+    async with http.post(path, json=body, headers=headers) as answer:
+        answer.raise_for_status()
+        return await answer.json()
 
 
 if __name__ == "__main__":
