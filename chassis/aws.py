@@ -18,18 +18,19 @@ class AwsConfig:
     region: str
     access_key_id: str | None
     secret_access_key: Secret | None
+    session_token: Secret | None
     endpoint_urls: tuple[tuple[str, str], ...]
 
     @classmethod
     def read(cls, env: Environment) -> Self:
         """Read the ``AWS_*`` keys."""
-        secret = env.optional("AWS_SECRET_ACCESS_KEY")
         everywhere = env.optional("AWS_ENDPOINT_URL")
         urls = {"sqs": env.optional("AWS_ENDPOINT_URL_SQS"), "sesv2": env.optional("AWS_ENDPOINT_URL_SESV2")}
         return cls(
             region=env.text("AWS_REGION", "us-east-1"),
             access_key_id=env.optional("AWS_ACCESS_KEY_ID"),
-            secret_access_key=Secret(secret) if secret else None,
+            secret_access_key=_optional_secret(env, "AWS_SECRET_ACCESS_KEY"),
+            session_token=_optional_secret(env, "AWS_SESSION_TOKEN"),
             endpoint_urls=tuple((name, url or everywhere or "") for name, url in urls.items()),
         )
 
@@ -49,7 +50,8 @@ async def open_aws_client(
     """
     session = aioboto3.Session(
         aws_access_key_id=config.access_key_id,
-        aws_secret_access_key=config.secret_access_key.reveal() if config.secret_access_key else None,
+        aws_secret_access_key=_revealed(config.secret_access_key),
+        aws_session_token=_revealed(config.session_token),
         region_name=config.region,
     )
     client_config = AioConfig(
@@ -61,3 +63,13 @@ async def open_aws_client(
     endpoint_url = dict(config.endpoint_urls)[service] or None
     async with session.client(service, config=client_config, endpoint_url=endpoint_url) as client:
         yield client
+
+
+def _optional_secret(env: Environment, key: str) -> Secret | None:
+    """AWS makes these: their length is its own business."""
+    value = env.optional(key)
+    return Secret(value) if value else None
+
+
+def _revealed(secret: Secret | None) -> str | None:
+    return secret.reveal() if secret else None

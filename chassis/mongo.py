@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
@@ -43,9 +44,10 @@ class MongoConfig:
     def read(cls, env: Environment, service: str) -> Self:
         """Read ``MONGO_URI``; the database is the one that it names, else the service's name."""
         uri = env.text("MONGO_URI")
-        database = None
+        database = urlsplit(uri).path.strip("/")
         try:
-            database = parse_uri(uri, validate=True)["database"] if uri and not uri.startswith("mongodb+srv") else None
+            if uri and not uri.startswith(_SRV_SCHEME):  # to parse one of these takes a question to DNS
+                parse_uri(uri, validate=True)
         except (InvalidURI, OperationFailure, PyMongoError, ValueError) as error:
             env.problem("MONGO_URI", f"is not a MongoDB URI: {error}")
         return cls(uri, database or service)
@@ -80,6 +82,7 @@ async def open_database(config: MongoConfig) -> AsyncIterator[Database]:
         await client.close()
 
 
+_SRV_SCHEME = "mongodb+srv:"
 _REFUSED_CODES = {13: "Unauthorized", 18: "AuthenticationFailed"}
 
 

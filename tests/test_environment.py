@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chassis.config import EXAMPLE_SECRET_PREFIX, ConfigError
+from deploy.local.credentials import PASSWORDS
 from deploy.local.settings import KEPT_IN_ISOLATION, Settings
 from gateway.config import GatewayConfig
 from services.auth.config import AuthConfig
@@ -72,7 +73,7 @@ def test_the_example_names_exactly_what_is_read() -> None:
     example = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     binaries = {key for key in KEPT_IN_ISOLATION if key.endswith("_BIN")}
 
-    assert example == keys_of_processes() | keys_read_by(Settings.read) | binaries
+    assert example == keys_of_processes() | keys_read_by(Settings.read) | binaries | set(PASSWORDS)
 
 
 def test_the_readme_describes_every_key_of_the_processes() -> None:

@@ -118,6 +118,8 @@ def test_an_address_is_a_grpc_target(value: str, target: str) -> None:
         ("mongodb://db/?replicaSet=rs0", "orders"),
         ("mongodb://db/shop?replicaSet=rs0", "shop"),
         ("mongodb://ada:secret@db-0,db-1/shop", "shop"),
+        ("mongodb+srv://ada:secret@cluster.example.com/shop?w=majority", "shop"),
+        ("mongodb+srv://cluster.example.com/", "orders"),
     ],
 )
 def test_the_database_is_the_uris_or_the_services_name(uri: str, database: str) -> None:

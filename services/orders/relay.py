@@ -14,6 +14,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Protocol
 
+from chassis.background import Backoff
 from chassis.clock import Clock
 from services.orders.order import Event
 from services.orders.store import OrderStore
@@ -67,9 +68,17 @@ class Relay:
 
     async def run(self) -> None:
         """Publish for ever; to be run as a loop."""
+        backoff = Backoff()
         while True:
             self._wake.clear()
-            if await self.publish_due():
+            try:
+                published = await self.publish_due()
+            except QueueUnavailable as error:
+                _log.warning("events wait in the outbox: the queue does not answer (%s)", error)
+                await backoff.wait()
+                continue
+            backoff.reset()
+            if published:
                 continue
             if self._room > 0:
                 await self._wait()
@@ -86,7 +95,10 @@ class Relay:
         events = await self._store.claim_events(self._clock.now(), self._lease, orders_max)
         self._room -= len(events)
         batches = [events[start : start + BATCH_EVENTS_MAX] for start in range(0, len(events), BATCH_EVENTS_MAX)]
-        await asyncio.gather(*(self._publish(batch) for batch in batches))
+        outcomes = await asyncio.gather(*(self._publish(batch) for batch in batches), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
         return len(events)
 
     async def _publish(self, batch: Sequence[Event]) -> None:

@@ -121,7 +121,7 @@ async def test_a_queue_that_is_not_there_is_unavailable(aws_clients: Aws) -> Non
 
 async def test_an_sqs_that_is_down_is_unavailable() -> None:
     nowhere = "http://127.0.0.1:1"
-    config = AwsConfig("us-east-1", "local", Secret("local"), (("sqs", nowhere), ("sesv2", nowhere)))
+    config = AwsConfig("us-east-1", "local", Secret("local"), None, (("sqs", nowhere), ("sesv2", nowhere)))
     async with open_aws_client(config, "sqs", attempts_max=1, read_timeout_seconds=1) as sqs:
         queue = SqsQueue(sqs, f"{nowhere}/123456789012/orders", 30)
         message = Message("m-1", "receipt", "hello")

@@ -53,7 +53,7 @@ async def silent_server() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def mailer_at(url: str, timeout_seconds: float) -> AsyncIterator[SesMailer]:
-    config = AwsConfig("us-east-1", "local", Secret("local"), (("sqs", url), ("sesv2", url)))
+    config = AwsConfig("us-east-1", "local", Secret("local"), None, (("sqs", url), ("sesv2", url)))
     async with open_aws_client(config, "sesv2", attempts_max=1, read_timeout_seconds=5) as ses:
         yield SesMailer(ses, "orders@example.com", timeout_seconds)
 
