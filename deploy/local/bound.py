@@ -1,6 +1,6 @@
 """Becomes another program that the kernel kills when its parent dies, even by kill -9 (Linux).
 
-Run as ``python -IS bound.py PARENT_PID PROGRAM ARGUMENT...``. It is a program of its own because
+Run as ``python -IS bound.py PARENT_PID NICENESS PROGRAM ARGUMENT...``. It is a program of its own because
 code between fork and exec is not safe in a process with threads.
 """
 
@@ -10,9 +10,10 @@ import sys
 
 def main() -> None:
     """Tie this process to its parent and become the program."""
-    parent, program = int(sys.argv[1]), sys.argv[2:]
+    parent, niceness, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     if sys.platform == "linux":
         die_with_parent(parent)
+    os.nice(niceness)
     os.execvp(program[0], program)  # noqa: S606 - becoming that program is the point
 
 

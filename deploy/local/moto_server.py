@@ -14,7 +14,7 @@ from chassis.aws import AwsConfig, open_aws_client
 from chassis.config import Secret
 from deploy.local.environments import bare_environment
 from deploy.local.ports import HOST
-from deploy.local.process import Process
+from deploy.local.process import BACKGROUND_NICENESS, Process
 
 QUEUE = "ordermesh-orders"
 DEAD_LETTER_QUEUE = "ordermesh-orders-dead-letters"
@@ -90,6 +90,7 @@ def moto_process(values: Mapping[str, str], aws: LocalAws, port: int) -> Process
         environment=bare_environment(values),
         probe=probe,
         prepare=lambda: provision(aws),
+        niceness=BACKGROUND_NICENESS,
     )
 
 

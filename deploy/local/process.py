@@ -20,6 +20,9 @@ PROBE_SECONDS_MIN = 0.05
 PROBE_SECONDS_MAX = 0.4
 STOP_SECONDS_MAX = 15.0
 
+BACKGROUND_NICENESS = 10
+"""Of what works behind the customers' backs: on one machine it must not slow down who waits for an answer."""
+
 BOUND = Path(__file__).with_name("bound.py")
 
 Report = Callable[[str], None]
@@ -34,7 +37,8 @@ class Process:
     """What to run.
 
     ``probe`` raises until the process answers; ``prepare`` is done after each start, once it does.
-    The process sees ``environment`` and nothing else.
+    The process sees ``environment`` and nothing else. One with a higher ``niceness`` lets others go first
+    when there is not enough CPU for all.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Process:
     environment: Mapping[str, str]
     probe: Callable[[], Awaitable[object]]
     prepare: Callable[[], Awaitable[object]] = nothing
+    niceness: int = 0
 
 
 class KeptAlive:
@@ -166,7 +171,7 @@ class KeptAlive:
     async def _run_once(self) -> int:
         with self._state.log_file(self.name).open("ab") as log:
             child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-IS", str(BOUND), str(os.getpid())),
+                *(sys.executable, "-IS", str(BOUND), str(os.getpid()), str(self.process.niceness)),
                 *self.process.command,
                 env=dict(self.process.environment),
                 cwd=self._state.path,

@@ -7,7 +7,7 @@ from deploy.local.credentials import SIGNING_SECRETS, client_secret, service_cli
 from deploy.local.environments import passed_on, python_environment
 from deploy.local.ports import HOST
 from deploy.local.probes import answers_ready, is_serving
-from deploy.local.process import Process
+from deploy.local.process import BACKGROUND_NICENESS, Process
 from deploy.local.settings import SERVICES, Settings
 
 LOGGING = ("LOG_LEVEL", "DRAIN_SECONDS")
@@ -95,6 +95,7 @@ def _service(settings: Settings, environment: Mapping[str, str], service: str, r
         command=(sys.executable, "-m", f"services.{service}"),
         environment={**environment, "GRPC_PORT": str(port)},
         probe=lambda: is_serving(f"{HOST}:{port}"),
+        niceness=BACKGROUND_NICENESS if service == "notifier" else 0,
     )
 
 
