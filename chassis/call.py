@@ -1,5 +1,7 @@
 """The call being served: who calls, which request it belongs to, and how long somebody waits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,6 +59,16 @@ def current_call() -> Call | None:
 def begin_call(call: Call) -> None:
     """Make ``call`` the current one for the running task and those that it starts."""
     _current.set(call)
+
+
+@contextmanager
+def calling(call: Call) -> Iterator[None]:
+    """Make ``call`` the current one for the length of the block, and then whatever was before."""
+    token = _current.set(call)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 def caller() -> Identity:

@@ -14,6 +14,12 @@ from chassis.errors import DeadlineExceeded
 from chassis.interceptors.begin import REQUEST_ID_KEY, TRACEPARENT_KEY, new_request_id
 
 MESSAGE_BYTES_MAX = 256 * 1024
+"""What a request may be."""
+
+ANSWER_BYTES_MAX = 4 * 1024 * 1024
+"""What an answer may be: grpc's own default, which every client has. Lists end their pages before it."""
+
+METADATA_BYTES_MAX = 64 * 1024
 
 HOP_SECONDS = 0.05
 """What a caller keeps of its own deadline, to still answer when the callee does not."""
@@ -35,18 +41,28 @@ class TokenSource(Protocol):
     """Gives the token that a process calls others with."""
 
     async def token(self) -> str:
-        """A token that is valid now."""
+        """A token that is valid now.
+
+        :raises Unavailable: when there is none.
+        """
+        ...
+
+    def refused(self, token: str) -> None:
+        """Hear that ``token`` was refused, although it should be valid: do not give it again."""
         ...
 
 
 @asynccontextmanager
-async def open_channel(address: str, service: ServiceDescriptor) -> AsyncIterator[grpc.aio.Channel]:
+async def open_channel(
+    address: str, service: ServiceDescriptor, *, retries: bool = False
+) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to ``service`` at ``address`` that spreads calls over its healthy replicas.
 
-    Calls that failed with UNAVAILABLE are tried again, only where the contract says that repeating
-    does no harm, and only while few calls fail (the retry budget).
+    With ``retries`` calls that failed with UNAVAILABLE are tried again, only where the contract says that
+    repeating does no harm, and only while few calls fail (the retry budget). That is for the first caller in
+    the mesh, the gateway: were every hop to try three times, a call would be made nine times in the third.
     """
-    async with grpc.aio.insecure_channel(address, options=_options(service)) as channel:
+    async with grpc.aio.insecure_channel(address, options=_options(service, retries=retries)) as channel:
         yield channel
 
 
@@ -79,8 +95,30 @@ async def call(
     return await rpc(request, timeout=timeout_seconds, metadata=tuple(headers))
 
 
-def _options(service: ServiceDescriptor) -> list[tuple[str, Any]]:
-    retried = [{"service": service.full_name, "method": m.name} for m in service.methods if is_idempotent(m)]
+async def call_as(
+    tokens: TokenSource, rpc: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request
+) -> Response:
+    """Like :func:`call`, as this process itself.
+
+    A token that is refused (auth has other keys now) is not used again: the call is made once more with a
+    new one. A refused call did nothing, so that is safe for every method.
+
+    :raises Unavailable: when there is no token to call with.
+    """
+    token = await tokens.token()
+    try:
+        return await call(rpc, request, authorization=token)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.UNAUTHENTICATED:
+            raise
+    tokens.refused(token)
+    return await call(rpc, request, authorization=await tokens.token())
+
+
+def _options(service: ServiceDescriptor, *, retries: bool) -> list[tuple[str, Any]]:
+    retried = [
+        {"service": service.full_name, "method": m.name} for m in service.methods if retries and is_idempotent(m)
+    ]
     service_config: dict[str, Any] = {
         "loadBalancingConfig": [{"round_robin": {}}],
         "healthCheckConfig": {"serviceName": service.full_name},
@@ -90,7 +128,9 @@ def _options(service: ServiceDescriptor) -> list[tuple[str, Any]]:
         service_config["methodConfig"] = [{"name": retried, "retryPolicy": _RETRY_POLICY}]
     return [
         ("grpc.service_config", json.dumps(service_config)),
-        ("grpc.max_receive_message_length", 4 * MESSAGE_BYTES_MAX),
+        ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
+        ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+        ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 5_000),
         ("grpc.initial_reconnect_backoff_ms", 100),

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -14,7 +15,7 @@ from jwt.algorithms import OKPAlgorithm
 
 from chassis.channels import call, open_channel
 from chassis.config import Environment, Secret
-from chassis.errors import DomainError, Unavailable
+from chassis.errors import Unavailable
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
@@ -26,6 +27,9 @@ _log = logging.getLogger(__name__)
 KEYS_AGE_SECONDS_MAX = 60.0
 KEYS_REFRESH_SECONDS = 30.0
 UNKNOWN_KEY_REFETCH_SECONDS = 5.0
+RENEW_AGAIN_SECONDS = 1.0
+"""Auth is not asked for a token more often than this, whether it answers or not."""
+
 TOKEN_RENEW_SHARE = 0.7
 """A service token is renewed when this share of its life is over."""
 
@@ -60,15 +64,16 @@ class RemoteKeys:
         self._auth = auth
         self._keys: dict[str, Ed25519PublicKey] = {}
         self._asked_at = float("-inf")
-        self._fetching = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def key(self, key_id: str) -> Ed25519PublicKey | None:
         """See :class:`chassis.tokens.KeySource`."""
         key = self._keys.get(key_id)
-        if key is None and monotonic() - self._asked_at > UNKNOWN_KEY_REFETCH_SECONDS:
-            async with self._fetching:
-                if monotonic() - self._asked_at > UNKNOWN_KEY_REFETCH_SECONDS:
-                    await self._fetch_if_possible()
+        if key is None and (self._fetching or monotonic() - self._asked_at > UNKNOWN_KEY_REFETCH_SECONDS):
+            if self._fetching is None:
+                self._fetching = _apart_from_any_call(self._fetch_if_possible())
+                self._fetching.add_done_callback(self._fetched)
+            await asyncio.shield(self._fetching)
             key = self._keys.get(key_id)
         return key
 
@@ -78,9 +83,8 @@ class RemoteKeys:
         :raises grpc.aio.AioRpcError: when auth does not answer.
         """
         self._asked_at = monotonic()
-        answer = await call(
-            self._auth.GetJsonWebKeySet, auth_pb2.GetJsonWebKeySetRequest(), timeout_seconds=CALL_SECONDS
-        )
+        request = auth_pb2.GetJsonWebKeySetRequest()
+        answer = await call(self._auth.GetJsonWebKeySet, request, timeout_seconds=CALL_SECONDS)
         self._keys = {key.kid: _public_key(key) for key in answer.keys}
 
     async def keep_fresh(self) -> None:
@@ -92,41 +96,49 @@ class RemoteKeys:
     async def _fetch_if_possible(self) -> None:
         try:
             await self.fetch()
-        except (grpc.aio.AioRpcError, DomainError) as error:
-            _log.warning("keys are not refreshed: %s", type(error).__name__)
+        except grpc.aio.AioRpcError as error:
+            _log.warning("keys are not refreshed: %s", error.code().name)
+
+    def _fetched(self, _task: "asyncio.Task[None]") -> None:
+        self._fetching = None
 
 
 class ServiceToken:
-    """This process's own token, renewed before it expires."""
+    """This process's own token. It is renewed beside the calls: while it is valid nobody waits for auth."""
 
     def __init__(self, auth: "AuthServiceAsyncStub", config: MeshConfig) -> None:
         self._auth = auth
         self._client_id = config.client_id
         self._client_secret = config.client_secret
         self._token = ""
-        self._renew_at = self._expires_at = float("-inf")
-        self._renewing = asyncio.Lock()
+        self._renew_at = self._expires_at = self._asked_at = float("-inf")
+        self._renewing: asyncio.Task[None] | None = None
 
     async def token(self) -> str:
-        """A token that is valid now.
-
-        :raises Unavailable: when there is none and auth does not give one.
-        """
-        if monotonic() >= self._renew_at:
-            async with self._renewing:
-                if monotonic() >= self._renew_at:
-                    await self._renew_or_keep()
+        """See :class:`chassis.channels.TokenSource`."""
+        now = monotonic()
+        if now >= self._renew_at and self._renewing is None and now - self._asked_at >= RENEW_AGAIN_SECONDS:
+            self._renewing = _apart_from_any_call(self._renew_or_keep())
+            self._renewing.add_done_callback(self._renewed)
+        if now >= self._expires_at and self._renewing is not None:
+            await asyncio.shield(self._renewing)
+        if monotonic() >= self._expires_at:
+            raise Unavailable("auth gives this service no token")
         return self._token
+
+    def refused(self, token: str) -> None:
+        """See :class:`chassis.channels.TokenSource`."""
+        if token == self._token:
+            self._renew_at = self._expires_at = float("-inf")
 
     async def renew(self) -> None:
         """Ask auth for a token.
 
         :raises grpc.aio.AioRpcError: when auth refuses or does not answer.
         """
-        request = auth_pb2.IssueServiceTokenRequest(
-            client_id=self._client_id, client_secret=self._client_secret.reveal()
-        )
-        asked_at = monotonic()
+        secret = self._client_secret.reveal()
+        request = auth_pb2.IssueServiceTokenRequest(client_id=self._client_id, client_secret=secret)
+        self._asked_at = asked_at = monotonic()
         answer = await call(self._auth.IssueServiceToken, request, timeout_seconds=CALL_SECONDS)
         self._token = answer.access_token
         self._expires_at = asked_at + answer.expires_in_seconds
@@ -136,10 +148,10 @@ class ServiceToken:
         try:
             await self.renew()
         except grpc.aio.AioRpcError as error:
-            if monotonic() >= self._expires_at:
-                raise Unavailable("auth gives this service no token") from error
-            self._renew_at = monotonic() + 1.0
             _log.warning("the service token is not renewed: %s", error.code().name)
+
+    def _renewed(self, _task: "asyncio.Task[None]") -> None:
+        self._renewing = None
 
 
 @asynccontextmanager
@@ -148,6 +160,11 @@ async def open_auth(config: MeshConfig) -> AsyncIterator["AuthServiceAsyncStub"]
     service = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
     async with open_channel(config.auth_address, service) as channel:
         yield AuthServiceStub(channel)
+
+
+def _apart_from_any_call(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    """Do work for everybody outside of the call that happened to need it first: its deadline is not theirs."""
+    return asyncio.create_task(work, context=Context())
 
 
 def _public_key(key: auth_pb2.JsonWebKey) -> Ed25519PublicKey:

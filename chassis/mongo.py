@@ -1,6 +1,6 @@
 """The MongoDB client of a process, and what must hold of its server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,7 +14,14 @@ from pymongo.errors import (
     InvalidURI,
     OperationFailure,
     PyMongoError,
+    ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
+)
+from pymongo.monitoring import (
+    ServerHeartbeatFailedEvent,
+    ServerHeartbeatListener,
+    ServerHeartbeatStartedEvent,
+    ServerHeartbeatSucceededEvent,
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
@@ -70,6 +77,7 @@ async def open_database(config: MongoConfig) -> AsyncIterator[Database]:
         connectTimeoutMS=int(SERVER_SELECTION_SECONDS * 1000),
         socketTimeoutMS=20_000,
         appname=f"ordermesh-{config.database}",
+        event_listeners=[_Heard()],
     )
     try:
         yield client.get_database(
@@ -86,12 +94,35 @@ _SRV_SCHEME = "mongodb+srv:"
 _REFUSED_CODES = {13: "Unauthorized", 18: "AuthenticationFailed"}
 
 
+class _Heard(ServerHeartbeatListener):
+    """What each server last said of itself.
+
+    The driver forgets a server that is not of the replica set that the URI names, and waits for ever.
+    """
+
+    def __init__(self) -> None:
+        self.hellos: dict[object, Mapping[str, Any]] = {}
+
+    def started(self, event: ServerHeartbeatStartedEvent) -> None:
+        """Nothing was said yet."""
+
+    def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
+        """Keep the answer."""
+        self.hellos[event.connection_id] = event.reply.document
+
+    def failed(self, event: ServerHeartbeatFailedEvent) -> None:
+        """Forget what a server said that is away now: it may come back as another one."""
+        self.hellos.pop(event.connection_id, None)
+
+
 async def require_replica_set(database: Database) -> None:
     """Make sure that the server can keep what it acknowledges.
 
-    :raises ConfigError: when it refuses our credentials, and for a standalone server: it has no
-        transactions, and one that is killed may lose acknowledged writes (SERVER-139311).
+    :raises ConfigError: when it refuses our credentials, when it is of another replica set than the URI
+        says, and for a standalone server: it has no transactions, and one that is killed may lose
+        acknowledged writes (SERVER-139311).
     """
+    expected = database.client.options.replica_set_name
     try:
         hello = await database.client.admin.command("hello")
         await database.list_collection_names()
@@ -99,5 +130,29 @@ async def require_replica_set(database: Database) -> None:
         if error.code in _REFUSED_CODES:
             raise ConfigError("MONGO_URI: MongoDB refuses the user or the password in it") from error
         raise
-    if "setName" not in hello and hello.get("msg") != "isdbgrid":
-        raise ConfigError("MONGO_URI names a standalone MongoDB; a replica set is needed, one node is enough")
+    except ServerSelectionTimeoutError as error:
+        for heard in _heard(database):
+            _require_set(heard, expected, error)
+        raise
+    _require_set(hello, expected)
+
+
+def _require_set(hello: Mapping[str, Any], expected: str | None, cause: Exception | None = None) -> None:
+    if hello.get("isreplicaset"):  # to be: it is not initiated yet
+        return
+    if hello.get("msg") == "isdbgrid":
+        if expected:
+            raise ConfigError(f"MONGO_URI names the replica set {expected}, and the server is a mongos") from cause
+    elif "setName" not in hello:
+        raise ConfigError(
+            "MONGO_URI names a standalone MongoDB; a replica set is needed, one node is enough"
+        ) from cause
+    elif expected not in (None, hello["setName"]):
+        raise ConfigError(
+            f"MONGO_URI names the replica set {expected}, and the server's is {hello['setName']}"
+        ) from cause
+
+
+def _heard(database: Database) -> list[Mapping[str, Any]]:
+    listeners = database.client.options.event_listeners
+    return [hello for listener in listeners if isinstance(listener, _Heard) for hello in listener.hellos.values()]

@@ -6,14 +6,21 @@ index however deep it is, and rows that come and go between two pages move nothi
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
 
 from chassis.violations import Violations
 
 PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 500
+PAGE_BYTES_MAX = 3 * 1024 * 1024
+"""Clients refuse answers over 4 MiB unless they were told otherwise."""
+
+M = TypeVar("M", bound=Message)
 
 
 TIME_KEY_MAX = 253_402_300_799_999
@@ -72,4 +79,24 @@ def _has_types(after: Any, key: tuple[type, ...]) -> bool:
         and len(after) == len(key)
         and all(type(part) is kind for part, kind in zip(after, key, strict=True))
         and all(0 <= part <= TIME_KEY_MAX for part in after if isinstance(part, int))
+        and all(_is_unicode(part) for part in after if isinstance(part, str))
     )
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON can spell half of a surrogate pair, and a database cannot be asked for it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def fitting(messages: Sequence[M]) -> Sequence[M]:
+    """The first of ``messages`` that fit into one answer, at least one: a page ends early before it is too large."""
+    size = 0
+    for count, message in enumerate(messages):
+        size += message.ByteSize()
+        if size > PAGE_BYTES_MAX and count > 0:
+            return messages[:count]
+    return messages

@@ -1,11 +1,15 @@
 """A process's gRPC server: its layers, its health, its start and its graceful end."""
 
 import asyncio
+import errno
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
+from wsgiref.simple_server import WSGIServer
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -17,7 +21,7 @@ from chassis.background import retry_until_done, supervise
 from chassis.channels import MESSAGE_BYTES_MAX
 from chassis.config import ConfigError, Environment
 from chassis.contract import methods_of
-from chassis.errors import Unavailable
+from chassis.errors import Unavailable, read_details
 from chassis.interceptors.authenticate import Verifier, authenticate
 from chassis.interceptors.begin import begin
 from chassis.interceptors.bounds import keep_deadline, limit_concurrency
@@ -29,6 +33,8 @@ from chassis.mongo import MONGO_DOWN
 _log = logging.getLogger(__name__)
 
 PREPARE_TRANSIENT = (*MONGO_DOWN, Unavailable, grpc.aio.AioRpcError, OSError)
+
+_NOT_TRANSIENT = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
 
 @dataclass(frozen=True)
@@ -78,8 +84,8 @@ class Application:
     """What a process runs: services, who verifies tokens, what to do before serving, and loops beside.
 
     ``prepare`` steps are named by what they wait for, and tried again until they succeed; only a
-    ConfigError stops the process. ``loops`` are named too, run once prepared, and are cancelled first
-    when the process stops.
+    ConfigError stops the process, and the answer of another service that does not know this one.
+    ``loops`` are named too, run once prepared, and are cancelled first when the process stops.
     """
 
     services: Sequence[Service]
@@ -122,7 +128,7 @@ class Server:
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
-            raise ConfigError(f"GRPC_PORT: {address} is taken") from error
+            raise ConfigError(_why_not(address)) from error
         await self._server.start()
         return port
 
@@ -153,7 +159,7 @@ async def running_server(config: ServerConfig, application: Application, address
     loops: list[asyncio.Task[None]] = []
     try:
         for name, step in application.prepare:
-            await retry_until_done(name, step, PREPARE_TRANSIENT)
+            await retry_until_done(name, partial(_attempt, name, step), PREPARE_TRANSIENT)
         loops = [asyncio.create_task(supervise(name, loop), name=name) for name, loop in application.loops]
         await server.serve()
         yield port
@@ -169,12 +175,43 @@ async def serve(config: ServerConfig, application: AbstractAsyncContextManager[A
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(application)
         if config.metrics_port is not None:
-            metrics, _ = start_http_server(config.metrics_port)
-            stack.callback(metrics.shutdown)
+            stack.callback(_serve_metrics(config.metrics_port).shutdown)
         address = f"{config.listen_host}:{config.grpc_port}"
         await stack.enter_async_context(running_server(config, opened, address))
         _log.info("serving on %s", address)
         await asyncio.Event().wait()
+
+
+async def _attempt(name: str, step: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await step()
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in _NOT_TRANSIENT:
+            raise
+        reason = read_details(error).reason or error.code().name
+        raise ConfigError(
+            f"SERVICE_CLIENT_ID or SERVICE_CLIENT_SECRET: {name} does not know them ({reason})"
+        ) from error
+
+
+def _serve_metrics(port: int) -> WSGIServer:
+    try:
+        server, _ = start_http_server(port)
+    except OSError as error:
+        raise ConfigError(f"METRICS_PORT: cannot listen on port {port}: {error.strerror}") from error
+    return server
+
+
+def _why_not(address: str) -> str:
+    """Which key is wrong. gRPC says only that it cannot listen; the system says why."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    try:
+        socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        key = "GRPC_PORT" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "LISTEN_HOST"
+        return f"{key}: cannot listen on {address}: {error.strerror}"
+    return f"LISTEN_HOST or GRPC_PORT: cannot listen on {address}"
 
 
 def _options(config: ServerConfig) -> list[tuple[str, Any]]:

@@ -45,7 +45,7 @@ def authenticate(verifier: Verifier) -> Layer:
     """Verify the caller's token and hold it against the method's declared access."""
 
     def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        async def authenticated(request: Message, context: Context) -> Message:
+        async def authenticated(request: bytes, context: Context) -> Message:
             current = current_call()
             assert current is not None, "the layer `begin` stands outside this one"
             current.identity = await _identity(verifier, method, _bearer_token(context))

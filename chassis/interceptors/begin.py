@@ -36,7 +36,7 @@ def begin() -> Layer:
     """Begin the call: everything below can ask :func:`chassis.call.current_call`."""
 
     def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        async def begun(request: Message, context: Context) -> Message:
+        async def begun(request: bytes, context: Context) -> Message:
             begin_call(_call_of(context))
             return await call(request, context)
 

@@ -18,7 +18,7 @@ def limit_concurrency(calls_max: int) -> Layer:
     in_flight = 0
 
     def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        async def limited(request: Message, context: Context) -> Message:
+        async def limited(request: bytes, context: Context) -> Message:
             nonlocal in_flight
             if in_flight >= calls_max:
                 raise ResourceExhausted(f"more than {calls_max} calls in flight")
@@ -37,7 +37,7 @@ def keep_deadline() -> Layer:
     """Stop working when nobody waits any more, also for callers that gave no deadline."""
 
     def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        async def bounded(request: Message, context: Context) -> Message:
+        async def bounded(request: bytes, context: Context) -> Message:
             current = current_call()
             assert current is not None, "the layer `begin` stands outside this one"
             remaining = current.remaining_seconds()

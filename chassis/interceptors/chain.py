@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from chassis.contract import Method
+from chassis.errors import InvalidArgument, Violation
 
 if TYPE_CHECKING:  # grpc's classes are generic in its stubs only
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -17,11 +18,14 @@ else:
 
 UnaryCall = Callable[[Any, Context], Awaitable[Message]]
 Layer = Callable[[Method, UnaryCall], UnaryCall]
-"""Takes the call it stands around and returns the call that stands for both."""
+"""Takes the call it stands around and returns the call that stands for both. The request it sees is still bytes."""
 
 
 class Chain(grpc.aio.ServerInterceptor):
     """Wraps each declared method in ``layers``, the first one outermost.
+
+    The request is parsed inside them all: gRPC would parse it before the first, and answer what cannot
+    be parsed with UNKNOWN, unlogged and uncounted.
 
     Methods that are not declared by our contract (health, reflection) pass untouched.
     """
@@ -45,9 +49,21 @@ class Chain(grpc.aio.ServerInterceptor):
         method = self._methods.get(path)
         if handler is None or method is None:
             return handler
-        call = cast(UnaryCall, handler.unary_unary)
+        parse = cast(Callable[[bytes], Message], handler.request_deserializer)
+        call = _parsed(cast(UnaryCall, handler.unary_unary), parse)
         for layer in reversed(self._layers):
             call = layer(method, call)
-        wrapped = grpc.unary_unary_rpc_method_handler(call, handler.request_deserializer, handler.response_serializer)
+        wrapped = grpc.unary_unary_rpc_method_handler(call, None, handler.response_serializer)
         self._wrapped[path] = wrapped
         return wrapped
+
+
+def _parsed(call: UnaryCall, parse: Callable[[bytes], Message]) -> UnaryCall:
+    async def parsed(request: bytes, context: Context) -> Message:
+        try:
+            message = parse(request)
+        except DecodeError as error:
+            raise InvalidArgument([Violation("request", "is not a message of this method")]) from error
+        return await call(message, context)
+
+    return parsed

@@ -21,7 +21,7 @@ def map_errors() -> Layer:
     """
 
     def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        async def mapped(request: Message, context: Context) -> Message:
+        async def mapped(request: bytes, context: Context) -> Message:
             try:
                 return await call(request, context)
             except DomainError as error:

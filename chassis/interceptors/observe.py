@@ -26,7 +26,7 @@ def log_calls() -> Layer:
     """Write one line a call, with the code that the caller saw."""
 
     def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        async def logged(request: Message, context: Context) -> Message:
+        async def logged(request: bytes, context: Context) -> Message:
             begun = perf_counter()
             cancelled = False
             try:
@@ -50,7 +50,7 @@ def count_calls() -> Layer:
         labels = ("unary", method.service, method.name)
         started, seconds = _STARTED.labels(*labels), _SECONDS.labels(*labels)
 
-        async def counted(request: Message, context: Context) -> Message:
+        async def counted(request: bytes, context: Context) -> Message:
             started.inc()
             begun = perf_counter()
             cancelled = False

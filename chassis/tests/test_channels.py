@@ -60,7 +60,7 @@ async def test_only_what_may_be_repeated_is_repeated() -> None:
     servicer = Moody(failures=2)
     async with (
         running_server(TEST_SERVER, application(servicer, TestIssuer()), "127.0.0.1:0") as port,
-        open_channel(f"dns:///127.0.0.1:{port}", AUTH) as channel,
+        open_channel(f"dns:///127.0.0.1:{port}", AUTH, retries=True) as channel,
     ):
         stub = pb_grpc.AuthServiceStub(channel)
         await call(stub.GetJsonWebKeySet, pb.GetJsonWebKeySetRequest())
@@ -71,6 +71,18 @@ async def test_only_what_may_be_repeated_is_repeated() -> None:
 
     assert repeated == 3
     assert (caught.value.code(), servicer.calls) == (grpc.StatusCode.UNAVAILABLE, 1)
+
+
+async def test_one_layer_repeats_and_not_every_hop() -> None:
+    servicer = Moody(failures=1)
+    async with (
+        running_server(TEST_SERVER, application(servicer, TestIssuer()), "127.0.0.1:0") as port,
+        open_channel(f"dns:///127.0.0.1:{port}", AUTH) as channel,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call(pb_grpc.AuthServiceStub(channel).GetJsonWebKeySet, pb.GetJsonWebKeySetRequest())
+
+    assert servicer.calls == 1
 
 
 async def test_a_call_carries_what_belongs_to_its_request() -> None:

@@ -1,5 +1,7 @@
 """Pages and their tokens."""
 
+from base64 import urlsafe_b64encode
+
 import pytest
 
 from chassis.errors import InvalidArgument
@@ -27,4 +29,15 @@ def test_a_token_of_another_shape_is_refused(token: str) -> None:
     read_page(0, token, (int, str), violations)
 
     with pytest.raises(InvalidArgument):
+        violations.check()
+
+
+@pytest.mark.parametrize("spelled", ['"\\ud800"', '"o-\\udfff1"'])
+def test_a_token_with_half_a_surrogate_pair_is_refused(spelled: str) -> None:
+    """JSON decodes it, and the database's driver fails on it."""
+    violations = Violations()
+
+    read_page(0, urlsafe_b64encode(f"[{spelled}]".encode()).decode(), (str,), violations)
+
+    with pytest.raises(InvalidArgument, match="page_token was not given by this method"):
         violations.check()

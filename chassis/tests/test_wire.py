@@ -1,6 +1,7 @@
 """The full chain of layers, through a real server."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -247,6 +248,35 @@ async def test_the_declared_access_is_kept(
             await answer
         assert caught.value.code() == code
         assert errors.read_details(caught.value).reason == reason
+
+
+def raw(channel: grpc.aio.Channel, method: str) -> Any:
+    """A method that is called with bytes, as by a client that is not ours."""
+    channel_: Any = channel
+    return channel_.unary_unary(f"/ordermesh.auth.v1.AuthService/{method}")
+
+
+@pytest.mark.parametrize("request_", [b"\x0a\xff", b"\xff" * 9, b"\x0a\x02\xff\xfe"], ids=["cut", "tag", "not UTF-8"])
+async def test_what_is_no_message_is_the_callers_mistake_and_is_logged(
+    channel: grpc.aio.Channel, request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ordermesh.rpc")
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await raw(channel, "Register")(request_)
+
+    told = errors.read_details(caught.value)
+    assert (caught.value.code(), told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
+    assert told.violations == (errors.Violation("request", "is not a message of this method"),)
+    (line,) = (vars(record)["fields"] for record in caplog.records if record.name == "ordermesh.rpc")
+    assert (line["method"], line["code"]) == ("/ordermesh.auth.v1.AuthService/Register", "INVALID_ARGUMENT")
+
+
+async def test_what_is_no_message_is_not_even_read_from_nobody(channel: grpc.aio.Channel) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await raw(channel, "GetCurrentUser")(b"\x0a\xff")
+
+    assert errors.read_details(caught.value).reason == "TOKEN_MISSING"
 
 
 async def test_health_is_known_by_service(channel: grpc.aio.Channel) -> None:

@@ -64,28 +64,29 @@ class Passwords:
         self._pending_max = threads + waiting_max
 
     async def hash(self, password: str) -> str:
-        """The hash to store, with its parameters and salt.
+        """The hash to store, with its parameters and salt. It must pass :func:`has_good_length`.
 
         :raises HashingOverloaded: when too many wait already.
         """
-        return await self._in_thread(lambda: str(self._context.hash(_prepared(password))))
+        return await self._in_thread(lambda: str(self._context.hash(prepared(password))))
 
     async def verify(self, password: str, password_hash: str | None) -> Verdict:
         """Whether the hash is of this password.
 
-        None stands for an account that does not exist: the answer is no, and takes as long.
+        None stands for an account that does not exist: the answer is no, and takes as long. So it does
+        for a password that is too long to be anybody's once it is prepared.
 
         :raises HashingOverloaded: when too many wait already.
         """
-        return await self._in_thread(lambda: self._verify(_prepared(password), password_hash))
+        return await self._in_thread(lambda: self._verify(prepared(password), password_hash))
 
     def close(self) -> None:
         """Forget what waits and end the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, password: str, password_hash: str | None) -> Verdict:
-        if password_hash is None:
-            self._context.verify(password, self._nobodys_hash)
+        if password_hash is None or len(password) > PASSWORD_LENGTH_MAX:
+            self._context.verify(password[:PASSWORD_LENGTH_MAX], self._nobodys_hash)
             return Verdict(matches=False)
         matches, new_hash = self._context.verify_and_update(password, password_hash)
         return Verdict(matches, new_hash)
@@ -100,9 +101,17 @@ class Passwords:
             self._pending -= 1
 
 
-def _prepared(password: str) -> str:
-    """The same password typed on another system may be composed otherwise (RFC 8265, OpaqueString)."""
+def prepared(password: str) -> str:
+    """The same password typed on another system may be composed otherwise (RFC 8265, OpaqueString).
+
+    It may become shorter, or much longer: U+FDFA becomes 18 characters.
+    """
     return unicodedata.normalize("NFKC", password)
+
+
+def has_good_length(password: str) -> bool:
+    """Whether a new password is neither too short nor too long."""
+    return PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX
 
 
 def _cores() -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chassis.clock import Clock
 from chassis.violations import Violations
 from services.auth.email_address import NotAnAddress, normalise
-from services.auth.passwords import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, Passwords
+from services.auth.passwords import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, Passwords, has_good_length, prepared
 from services.auth.store import AuthStore
 from services.auth.user import NAME_LENGTH_MAX, User, new_customer
 
@@ -39,11 +39,9 @@ def _checked(email: str, password: str, name: str) -> tuple[str, str]:
         email = normalise(email)
     except NotAnAddress as error:
         violations.add("email", str(error))
-    violations.require(
-        PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX,
-        "password",
-        f"must have {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters",
-    )
+    length = f"must have {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters"
+    if violations.require(has_good_length(password), "password", length):  # first: preparing takes time
+        violations.require(has_good_length(prepared(password)), "password", f"{length} in Unicode's form NFKC")
     name = " ".join(name.split())
     violations.require(len(name) <= NAME_LENGTH_MAX, "name", f"must have at most {NAME_LENGTH_MAX} characters")
     violations.check()

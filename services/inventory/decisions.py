@@ -92,6 +92,15 @@ class Shelves:
     reservations: dict[str, Reservation] = field(default_factory=dict)
     adjustments: dict[tuple[str, str], Adjustment] = field(default_factory=dict)
 
+    def require_items(self, lines: Iterable[ReservedLine]) -> None:
+        """Items are never removed; if one was all the same, that is its orders' trouble and not the group's.
+
+        :raises ItemNotFound: naming the first that is missing.
+        """
+        for line in lines:
+            if line.sku not in self.items:
+                raise ItemNotFound(line.sku)
+
     def shortages(self, lines: Iterable[Line | ReservedLine]) -> dict[str, int]:
         """What is available of each sku that there is not enough of."""
         return {
@@ -140,6 +149,7 @@ def _reserve(decision: Reserve, shelves: Shelves) -> Reserved:
         _hold(new, shelves)
         return Reserved(_put(new, shelves), created=True)
     _check_fingerprint(known, decision.fingerprint)
+    shelves.require_items(known.lines)
     if known.state is State.EXPIRED:
         _hold(known, shelves)
     if known.state in {State.EXPIRED, State.HELD}:
@@ -174,6 +184,7 @@ def _expire(decision: Expire, shelves: Shelves) -> Reserved:
     known = shelves.reservations.get(decision.order_id)
     if known is None:
         raise ReservationNotFound(decision.order_id)
+    shelves.require_items(known.lines)
     if known.state is State.HELD and known.expire_time <= decision.now:
         _give_back(known, shelves)
         known = _put(replace(known, state=State.EXPIRED), shelves)
@@ -241,6 +252,7 @@ def _known(decision: Commit | Release, shelves: Shelves) -> Reservation:
     if known is None:
         raise ReservationNotFound(decision.order_id)
     _check_fingerprint(known, decision.fingerprint)
+    shelves.require_items(known.lines)
     return known
 
 

@@ -26,15 +26,19 @@ from services.orders.servicer import OrderServicer
 from services.orders.sqs_queue import SqsQueue
 from services.orders.stock import Stock
 from services.orders.store import OrderStore
-from services.orders.sweep import sweep_orders
+from services.orders.sweep import Sweep
 
 REDIS_SECONDS = 0.05
 """How long the cache may take: slower than this, MongoDB is asked instead."""
 
 REDIS_CONNECTIONS_MAX = 50
 
-SQS_ATTEMPTS_MAX = 2
-SQS_READ_SECONDS = 10.0
+SQS_ATTEMPTS_MAX = 1
+"""The relay itself tries again, when its lease ends; botocore would send again what may have arrived."""
+
+SQS_LEASE_SHARE = 0.5
+"""What a request may take of the relay's lease: nobody else may claim what is still being sent."""
+
 SQS_CONNECTIONS_MAX = 20
 
 
@@ -59,7 +63,7 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
                 config.aws,
                 "sqs",
                 attempts_max=SQS_ATTEMPTS_MAX,
-                read_timeout_seconds=SQS_READ_SECONDS,
+                read_timeout_seconds=SQS_LEASE_SHARE * config.relay_lease.total_seconds(),
                 connections_max=SQS_CONNECTIONS_MAX,
             )
         )
@@ -68,11 +72,11 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
         channel = await stack.enter_async_context(open_channel(config.inventory_address, inventory_service))
 
         keys, token = RemoteKeys(auth), ServiceToken(auth, config.mesh)
-        store, queue = MongoStore(database, config.sweep_age), SqsQueue(sqs, config.queue_url)
+        store, queue = MongoStore(database, config.sweep), SqsQueue(sqs, config.queue_url)
         stock = GrpcStock(InventoryServiceStub(channel), token)
         depth_max = config.queue_depth_max
         relay = Relay(store, queue, clock, config.relay_lease, depth_max)
-        sweep = partial(sweep_orders, store, stock, queue, relay, clock, config.sweep_age, depth_max)
+        sweep = Sweep(store, stock, queue, relay, clock, depth=depth_max // 2)
         yield Application(
             services=[build_orders(store, stock, RedisCache(redis), relay, clock)],
             verifier=TokenVerifier(keys, clock),
@@ -85,7 +89,7 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
             loops=[
                 ("keys", keys.keep_fresh),
                 ("relay", relay.run),
-                ("sweep", sweep),
+                ("sweep", partial(sweep.run, config.sweep)),
             ],
         )
 

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 import bson
 from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -54,6 +55,15 @@ class MemoryCache:
         self.orders[order.order_id] = order
 
 
+def _decoded(encoded: bytes) -> Order | None:
+    """The order; None for an entry of another version's shape, or one that something else wrote."""
+    try:
+        return order_from(bson.decode(encoded, _CODEC))
+    except (BSONError, KeyError, ValueError, TypeError) as error:
+        _log.warning("a cached order is not readable: %s", type(error).__name__)
+        return None
+
+
 class RedisCache:
     """The cache in Redis: ``order:<id>`` holds an order's BSON."""
 
@@ -72,7 +82,7 @@ class RedisCache:
             self._note_failure(error)
             return None
         self._failures = 0
-        return None if encoded is None else order_from(bson.decode(cast(bytes, encoded), _CODEC))
+        return None if encoded is None else _decoded(cast(bytes, encoded))
 
     async def put(self, order: Order) -> None:
         """See :class:`OrderCache`."""

@@ -10,8 +10,12 @@ from chassis.config import Environment
 from chassis.mesh import MeshConfig
 from chassis.mongo import MongoConfig
 from chassis.server import ServerConfig
+from services.orders.store import SweepTimes
 
 GRPC_PORT_DEFAULT = 50052
+
+HOLD_SHARE = 1 / 3
+"""A hold is renewed when a third of its time is over: two renewals may fail before it lapses."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +23,8 @@ class OrdersConfig:
     """Orders' configuration.
 
     ``relay_lease`` is how long a relay has to publish what it claimed. ``queue_depth_max`` is about how
-    many messages may wait in the queue; further events wait in the outbox. ``sweep_age`` is how old an
-    order that is not settled may become before it is published again.
+    many messages may wait in the queue; further events wait in the outbox. ``sweep`` says when an order
+    that is not settled is looked at again.
     """
 
     server: ServerConfig
@@ -32,7 +36,7 @@ class OrdersConfig:
     queue_url: str
     relay_lease: timedelta
     queue_depth_max: int
-    sweep_age: timedelta
+    sweep: SweepTimes
 
     @classmethod
     def from_environment(cls, values: Mapping[str, str]) -> Self:
@@ -52,7 +56,10 @@ class OrdersConfig:
             queue_url=env.text("AWS_SQS_QUEUE_URL"),
             relay_lease=timedelta(seconds=env.seconds("RELAY_LEASE_SECONDS", 10.0)),
             queue_depth_max=env.integer("QUEUE_DEPTH_MAX", 10_000, least=1),
-            sweep_age=timedelta(seconds=env.seconds("SWEEP_AGE_SECONDS", 60.0)),
+            sweep=SweepTimes(
+                age=timedelta(seconds=env.seconds("SWEEP_AGE_SECONDS", 60.0)),
+                renew=HOLD_SHARE * timedelta(seconds=env.seconds("HOLD_SECONDS", 900.0)),
+            ),
         )
         env.check()
         return config

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 
-from chassis.channels import TokenSource, call
-from chassis.errors import DomainError, InvalidArgument, ResourceExhausted, Violation, read_details
+from chassis.channels import TokenSource, call_as
+from chassis.errors import InvalidArgument, ResourceExhausted, Violation, read_details
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from services.orders.errors import IdempotencyKeyReused, InventoryUnavailable, OutOfStock
 from services.orders.order import Line, Money, OrderItem
@@ -16,7 +16,20 @@ from services.orders.stock import Hold
 if TYPE_CHECKING:
     from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
 
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
 _log = logging.getLogger(__name__)
+
+
+_TRANSIENT = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.UNAUTHENTICATED,  # auth has other keys than inventory knows; both get over it
+    }
+)
 
 
 class GrpcStock:
@@ -30,21 +43,13 @@ class GrpcStock:
         """See the port."""
         wanted = [pb.Line(sku=line.sku, quantity=line.quantity) for line in lines]
         request = pb.ReserveStockRequest(order_id=order_id, fingerprint=fingerprint, lines=wanted)
-        token = await self._tokens.token()
-        try:
-            answer = await call(self._inventory.ReserveStock, request, authorization=token)
-        except grpc.aio.AioRpcError as error:
-            raise _refusal(error) from error
+        answer = await self._ask(self._inventory.ReserveStock, request)
         return Hold(tuple(_item(line) for line in answer.reservation.lines), answer.created)
 
     async def commit(self, order_id: str, fingerprint: str) -> bool:
         """See the port."""
         request = pb.CommitReservationRequest(order_id=order_id, fingerprint=fingerprint)
-        token = await self._tokens.token()
-        try:
-            answer = await call(self._inventory.CommitReservation, request, authorization=token)
-        except grpc.aio.AioRpcError as error:
-            raise _refusal(error) from error
+        answer = await self._ask(self._inventory.CommitReservation, request)
         if answer.state not in {pb.Reservation.COMMITTED, pb.Reservation.RELEASED}:
             raise RuntimeError(f"inventory answered a commit with {pb.Reservation.State.Name(answer.state)}")
         return answer.state == pb.Reservation.COMMITTED
@@ -52,9 +57,11 @@ class GrpcStock:
     async def release(self, order_id: str, fingerprint: str) -> None:
         """See the port."""
         request = pb.ReleaseReservationRequest(order_id=order_id, fingerprint=fingerprint)
-        token = await self._tokens.token()
+        await self._ask(self._inventory.ReleaseReservation, request)
+
+    async def _ask(self, rpc: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
         try:
-            await call(self._inventory.ReleaseReservation, request, authorization=token)
+            return await call_as(self._tokens, rpc, request)
         except grpc.aio.AioRpcError as error:
             raise _refusal(error) from error
 
@@ -64,8 +71,12 @@ def _item(line: pb.ReservedLine) -> OrderItem:
     return OrderItem(line.sku, line.name, line.quantity, price)
 
 
-def _refusal(error: grpc.aio.AioRpcError) -> DomainError:
-    """What inventory said, in the words of orders."""
+def _refusal(error: grpc.aio.AioRpcError) -> Exception:
+    """What inventory said, in the words of orders.
+
+    Only what passes by itself is UNAVAILABLE: callers wait for that. Anything else that nobody expects of
+    inventory is one order's own trouble, and must not hold up the others.
+    """
     details = read_details(error)
     match details.reason:
         case OutOfStock.reason:
@@ -77,5 +88,7 @@ def _refusal(error: grpc.aio.AioRpcError) -> DomainError:
             return InvalidArgument([Violation(field, description) for field, description in fields])
         case ResourceExhausted.reason:
             return ResourceExhausted("inventory has too much to do", details.retry_after_seconds or 1.0)
-    _log.warning("inventory answered %s %s", error.code().name, details.reason)
-    return InventoryUnavailable()
+    if error.code() in _TRANSIENT:
+        _log.warning("inventory answered %s %s", error.code().name, details.reason)
+        return InventoryUnavailable()
+    return RuntimeError(f"inventory answered {error.code().name} {details.reason}")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from chassis.pages import Page, time_key
 from services.orders.order import Event, Move, NotificationDebt, Order, StockDebt
-from services.orders.store import SWEEP_INTERVAL_AGES_MAX, SWEEP_INTERVAL_SHARE
+from services.orders.store import SweepTimes
 
 
 @dataclass(slots=True)
@@ -14,15 +14,16 @@ class _Row:
     order: Order
     outbox_due_time: datetime
     sweep_due_time: datetime
-    sweep_interval: timedelta
+    republish_time: datetime
+    republish_interval: timedelta
 
 
 class MemoryStore:
     """See :class:`services.orders.store.OrderStore`."""
 
-    def __init__(self, sweep_age: timedelta) -> None:
+    def __init__(self, times: SweepTimes) -> None:
         self._rows: dict[str, _Row] = {}
-        self._sweep_age = sweep_age
+        self._times = times
 
     async def insert(self, orders: Sequence[Order]) -> list[bool]:
         """See the port."""
@@ -96,23 +97,28 @@ class MemoryStore:
         due = [row for row in self._rows.values() if row.sweep_due_time <= now and not _is_settled(row.order)]
         return [row.order for row in sorted(due, key=lambda row: row.sweep_due_time)[:orders_max]]
 
-    async def claim_overdue(self, order: Order, now: datetime) -> bool:
+    async def claim_overdue(self, order: Order, now: datetime, *, publish: bool) -> bool:
         """See the port."""
-        row = self._rows[order.order_id]
+        row, times = self._rows[order.order_id], self._times
         if row.order.version != order.version or row.sweep_due_time > now or _is_settled(row.order):
             return False
-        row.sweep_due_time = now + row.sweep_interval
-        row.sweep_interval = min(2 * row.sweep_interval, SWEEP_INTERVAL_AGES_MAX * self._sweep_age)
-        if not row.order.pending_events:
-            row.order = replace(row.order, pending_events=(order.event(now),))
-            row.outbox_due_time = now
+        if publish and row.republish_time <= now:
+            row.republish_time = now + row.republish_interval
+            row.republish_interval = min(2 * row.republish_interval, times.last_interval)
+            if not row.order.pending_events:
+                row.order = replace(row.order, pending_events=(order.event(now),))
+                row.outbox_due_time = now
+        is_withheld = row.republish_time <= now
+        row.sweep_due_time = now + times.withheld_look if is_withheld else min(row.republish_time, now + times.renew)
         return True
 
     def _insert(self, order: Order) -> bool:
         if order.order_id in self._rows:
             return False
-        due, interval = order.create_time + self._sweep_age, SWEEP_INTERVAL_SHARE * self._sweep_age
-        self._rows[order.order_id] = _Row(order, order.create_time, due, interval)
+        placed, times = order.create_time, self._times
+        self._rows[order.order_id] = _Row(
+            order, placed, placed + times.first_look, placed + times.age, times.first_interval
+        )
         return True
 
 

@@ -23,18 +23,19 @@ from services.orders.documents import (
     order_from,
 )
 from services.orders.order import TERMINAL, Event, Move, NotificationDebt, Order, StockDebt
-from services.orders.store import SWEEP_INTERVAL_AGES_MAX, SWEEP_INTERVAL_SHARE
+from services.orders.store import SweepTimes
 
 _DUPLICATE_KEY = 11000
+_SWEEP_FIELDS = ("sweep_due_time", "republish_time", "republish_interval_seconds")
 _TERMINAL = sorted(TERMINAL)
 
 
 class MongoStore:
     """See :class:`services.orders.store.OrderStore`."""
 
-    def __init__(self, database: Database, sweep_age: timedelta) -> None:
+    def __init__(self, database: Database, times: SweepTimes) -> None:
         self._orders = database["orders"]
-        self._sweep_age = sweep_age
+        self._times = times
 
     async def create_indexes(self) -> None:
         """Create what the queries need; idempotent."""
@@ -131,36 +132,39 @@ class MongoStore:
         cursor = self._orders.find(where).sort("sweep_due_time", ASCENDING).limit(orders_max)
         return [order_from(document) async for document in cursor]
 
-    async def claim_overdue(self, order: Order, now: datetime) -> bool:
+    async def claim_overdue(self, order: Order, now: datetime, *, publish: bool) -> bool:
         """See the port. Like a move it is guarded by the version; what is pending already is not added."""
         where = {"_id": order.order_id, "version": order.version, "sweep_due_time": {"$lte": now}}
-        longest = SWEEP_INTERVAL_AGES_MAX * self._sweep_age.total_seconds()
-        interval = "$sweep_interval_seconds"
-        is_pending = {"$gt": [{"$size": "$pending_events"}, 0]}
-        again = [event_document(order.event(now))]
+        times, interval = self._times, "$republish_interval_seconds"
+        is_due = {"$and": [publish, {"$lte": ["$republish_time", now]}]}
+        adds_event = {"$and": [is_due, {"$eq": [{"$size": "$pending_events"}, 0]}]}
+        next_time = {"$cond": [is_due, {"$add": [now, {"$multiply": [interval, 1000]}]}, "$republish_time"]}
+        doubled = {"$min": [{"$multiply": [interval, 2]}, times.last_interval.total_seconds()]}
+        is_withheld = {"$lte": ["$republish_time", now]}
+        next_look = {"$min": ["$republish_time", now + times.renew]}
         update: list[Document] = [
             {
                 "$set": {
-                    "sweep_due_time": {"$add": [now, {"$multiply": [interval, 1000]}]},
-                    "sweep_interval_seconds": {"$min": [{"$multiply": [interval, 2]}, longest]},
-                    "outbox_due_time": {"$cond": [is_pending, "$outbox_due_time", now]},
-                    "pending_events": {"$cond": [is_pending, "$pending_events", again]},
+                    "republish_time": next_time,
+                    "republish_interval_seconds": {"$cond": [is_due, doubled, interval]},
+                    "outbox_due_time": {"$cond": [adds_event, now, "$outbox_due_time"]},
+                    "pending_events": {"$cond": [adds_event, [event_document(order.event(now))], "$pending_events"]},
                 }
-            }
+            },
+            {"$set": {"sweep_due_time": {"$cond": [is_withheld, now + times.withheld_look, next_look]}}},
         ]
         return (await self._orders.update_one(where, update)).modified_count == 1
 
     def _new_document(self, order: Order) -> Document:
-        age = self._sweep_age
         return order_document(order) | {
             "outbox_due_time": order.create_time,
-            "sweep_due_time": order.create_time + age,
-            "sweep_interval_seconds": SWEEP_INTERVAL_SHARE * age.total_seconds(),
+            "sweep_due_time": order.create_time + self._times.first_look,
+            "republish_time": order.create_time + self._times.age,
+            "republish_interval_seconds": self._times.first_interval.total_seconds(),
         }
 
 
 def _pay(debt: str, paid: str, *, still_owes: Document) -> list[dict[str, Any]]:
     """Pay one of an order's debts; when it owes nothing any more, the sweep need not look at it again."""
-    due = {"$cond": [still_owes, "$sweep_due_time", "$$REMOVE"]}
-    interval = {"$cond": [still_owes, "$sweep_interval_seconds", "$$REMOVE"]}
-    return [{"$set": {debt: paid}}, {"$set": {"sweep_due_time": due, "sweep_interval_seconds": interval}}]
+    kept = {field: {"$cond": [still_owes, f"${field}", "$$REMOVE"]} for field in _SWEEP_FIELDS}
+    return [{"$set": {debt: paid}}, {"$set": kept}]

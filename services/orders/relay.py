@@ -22,6 +22,7 @@ from services.orders.store import OrderStore
 POLL_SECONDS = 1.0
 HELD_BACK_SECONDS = 0.1
 CLAIM_ORDERS_MAX = 100
+BATCHES_AT_ONCE_MAX = 4
 BATCH_EVENTS_MAX = 10
 """SQS takes ten messages a request."""
 
@@ -60,6 +61,7 @@ class Relay:
         self._lease = lease
         self._depth_max = depth_max
         self._room = 0
+        self._sending = asyncio.Semaphore(BATCHES_AT_ONCE_MAX)
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -102,7 +104,8 @@ class Relay:
         return len(events)
 
     async def _publish(self, batch: Sequence[Event]) -> None:
-        published = await self._queue.publish(batch)
+        async with self._sending:
+            published = await self._queue.publish(batch)
         if len(published) < len(batch):
             _log.warning("the queue refused %d of %d events", len(batch) - len(published), len(batch))
         sent = sorted((event for event in batch if event.event_id in published), key=lambda event: event.order_id)

@@ -6,7 +6,7 @@ from chassis.call import caller, current_call
 from chassis.clock import Clock
 from chassis.idempotency import key_from_metadata, mark_replayed
 from chassis.interceptors.chain import Context
-from chassis.pages import next_token, read_page, time_key
+from chassis.pages import fitting, next_token, read_page, time_key
 from chassis.violations import Violations
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceServicer
@@ -53,10 +53,10 @@ class OrderServicer(OrderServiceServicer):
         page = read_page(request.page_size, request.page_token, (int, str), violations)
         violations.check()
         orders = await list_orders(self.store, caller(), request.user_id, page)
-        shown = orders[: page.size]
-        more = len(orders) > page.size
-        token = next_token(time_key(shown[-1].create_time), shown[-1].order_id) if more else ""
-        return pb.ListOrdersResponse(orders=[order_message(order) for order in shown], next_page_token=token)
+        shown = fitting([order_message(order) for order in orders[: page.size]])
+        last = orders[len(shown) - 1] if len(shown) < len(orders) else None
+        token = next_token(time_key(last.create_time), last.order_id) if last else ""
+        return pb.ListOrdersResponse(orders=shown, next_page_token=token)
 
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.Order:
         order = await cancel_order(

@@ -1,24 +1,54 @@
 """Where orders keeps its orders, their outbox and their debts."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from chassis.pages import Page
 from services.orders.order import Event, Move, Order
 
-SWEEP_INTERVAL_SHARE = 0.5
-"""The first interval between two sweeps of an order, as a share of the age at which it is first swept."""
+REPUBLISH_SHARE = 0.5
+"""The first interval between two publications of an order, as a share of the age at which it is first swept."""
 
-SWEEP_INTERVAL_AGES_MAX = 60
+REPUBLISH_AGES_MAX = 60
 """The longest interval, in multiples of that age: an hour for 60 s."""
 
 
-class OrderStore(Protocol):
-    """What orders needs kept. What a method answered is durable.
+@dataclass(frozen=True, slots=True)
+class SweepTimes:
+    """When an order that is not settled is looked at again.
 
-    A store is made with the age at which an order that is not settled is first swept.
+    ``age``: how old it becomes before it is published again. ``renew``: how often its hold on stock is
+    renewed meanwhile, however rarely it is published.
     """
+
+    age: timedelta
+    renew: timedelta
+
+    @property
+    def first_look(self) -> timedelta:
+        """How old an order becomes before the sweep sees it."""
+        return min(self.age, self.renew)
+
+    @property
+    def first_interval(self) -> timedelta:
+        """The interval between the first publication by the sweep and the second."""
+        return REPUBLISH_SHARE * self.age
+
+    @property
+    def last_interval(self) -> timedelta:
+        """The interval that does not double any more."""
+        return REPUBLISH_AGES_MAX * self.age
+
+    @property
+    def withheld_look(self) -> timedelta:
+        """When to look again at an order that could not be published now."""
+        return min(self.first_interval, self.renew)
+
+
+class OrderStore(Protocol):
+    """What orders needs kept. What a method answered is durable. A store is made with its SweepTimes."""
 
     async def insert(self, orders: Sequence[Order]) -> list[bool]:
         """Add orders with their pending events; for each: False when its id is there already."""
@@ -53,12 +83,13 @@ class OrderStore(Protocol):
         ...
 
     async def overdue(self, now: datetime, orders_max: int) -> list[Order]:
-        """Orders that should have ended and been settled by ``now``."""
+        """Orders that are not settled and should be looked at by ``now``."""
         ...
 
-    async def claim_overdue(self, order: Order, now: datetime) -> bool:
-        """Put off an overdue order's next sweep, and publish it again unless it is about to be.
+    async def claim_overdue(self, order: Order, now: datetime, *, publish: bool) -> bool:
+        """Put off the next look at an overdue order; False when somebody else did it first.
 
-        The interval doubles each time. False when somebody else did it first.
+        With ``publish`` it is also published again, unless it is about to be, or was not long enough ago:
+        that interval doubles each time.
         """
         ...

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from contextlib import closing
+from time import process_time
 
 import pytest
 from passlib.hash import argon2
@@ -55,6 +56,30 @@ async def test_a_password_composed_otherwise_is_the_same_password(passwords: Pas
     verdict = await passwords.verify("cafe\u0301 noir", password_hash)
 
     assert verdict.matches
+
+
+async def test_a_password_that_normalising_makes_too_long_is_wrong_and_as_much_work(passwords: Passwords) -> None:
+    """passlib refuses more than 4,096 characters with an exception of its own."""
+    password_hash = await passwords.hash("correct horse")
+    begun = process_time()
+    await passwords.verify("a wrong guess", password_hash)
+    usual = process_time() - begun
+
+    begun = process_time()
+    verdict = await passwords.verify("\ufdfa" * 300, password_hash)
+    taken = process_time() - begun
+
+    assert not verdict.matches
+    assert 0.3 < taken / usual < 3
+
+
+async def test_a_nul_character_does_not_end_a_password(passwords: Passwords) -> None:
+    password_hash = await passwords.hash("correct\0horse")
+
+    right = await passwords.verify("correct\0horse", password_hash)
+    wrong = await passwords.verify("correct\0mule", password_hash)
+
+    assert (right.matches, wrong.matches) == (True, False)
 
 
 async def test_more_than_the_queue_holds_is_refused_at_once() -> None:

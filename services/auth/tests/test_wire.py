@@ -109,6 +109,36 @@ async def test_a_password_has_8_to_1024_characters(wire: Wire, length: int, acce
         assert [violation.field for violation in details.violations] == ["password"]
 
 
+@pytest.mark.parametrize("password", ["\ufdfa" * 300, "e\u0301" * 4])
+async def test_a_password_has_8_to_1024_characters_when_normalised_too(wire: Wire, password: str) -> None:
+    code, details = await refusal(
+        wire.stub.Register(auth_pb2.RegisterRequest(email="ada@example.com", password=password))
+    )
+
+    assert code == Code.INVALID_ARGUMENT
+    assert [violation.field for violation in details.violations] == ["password"]
+
+
+@pytest.mark.parametrize("email", ["ada@example.com", "bob@example.com"])
+async def test_a_password_that_normalising_makes_too_long_is_simply_wrong(wire: Wire, email: str) -> None:
+    await wire.ada_registers()
+
+    code, details = await refusal(wire.stub.Login(auth_pb2.LoginRequest(email=email, password="\ufdfa" * 300)))
+
+    assert (code, details.reason) == (Code.UNAUTHENTICATED, "INVALID_CREDENTIALS")
+
+
+async def test_a_password_may_have_nul_characters(wire: Wire) -> None:
+    password = "correct\0horse"
+    await wire.stub.Register(auth_pb2.RegisterRequest(email="ada@example.com", password=password))
+
+    right = await wire.stub.Login(auth_pb2.LoginRequest(email="ada@example.com", password=password))
+    wrong = await refusal(wire.stub.Login(auth_pb2.LoginRequest(email="ada@example.com", password="correct\0mule")))
+
+    assert right.access_token
+    assert wrong[0] == Code.UNAUTHENTICATED
+
+
 async def test_an_address_is_registered_once_whatever_its_capitals(wire: Wire) -> None:
     await wire.ada_registers()
 

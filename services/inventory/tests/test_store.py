@@ -8,7 +8,19 @@ import pytest
 from chassis.errors import InvalidArgument
 from chassis.pages import Page
 from chassis.testing import ManualClock
-from services.inventory.decisions import Adjust, Adjusted, Commit, Decision, Expire, Outcome, Release, Reserve, Reserved
+from services.inventory.decisions import (
+    Adjust,
+    Adjusted,
+    Commit,
+    Decision,
+    Expire,
+    Outcome,
+    Release,
+    Reserve,
+    Reserved,
+    Shelves,
+    take,
+)
 from services.inventory.errors import (
     IdempotencyKeyReused,
     ItemExists,
@@ -359,3 +371,15 @@ async def test_groups_that_conflict_are_both_decided(store: InventoryStore, cloc
     assert sum(isinstance(outcome, OutOfStock) for outcome in outcomes) == 14
     assert await counts(store, "LAMP") == (0, 10, 0)
     assert await counts(store, "DESK") == (0, 10, 0)
+
+
+async def test_an_item_that_vanished_is_its_own_orders_trouble(clock: ManualClock) -> None:
+    """Nothing removes items; if an operator did, the others in the group are decided all the same."""
+    shelves = Shelves(items={"LAMP": Item.new("LAMP", "Lamp", EUR_25, 10), "DESK": Item.new("DESK", "Desk", EUR_25, 9)})
+    take([reserve(clock, "o-1", ("LAMP", 1), ("DESK", 1)), reserve(clock, "o-2", ("LAMP", 2))], shelves)
+    del shelves.items["DESK"]
+
+    outcomes = take([Commit("o-1", "f"), Release("o-1", "f"), Commit("o-2", "f")], shelves)
+
+    assert [type(outcome) for outcome in outcomes] == [ItemNotFound, ItemNotFound, Reserved]
+    assert (shelves.items["LAMP"].reserved, shelves.items["LAMP"].sold) == (1, 2)

@@ -14,13 +14,16 @@ from services.orders.cache import MemoryCache
 from services.orders.memory_store import MemoryStore
 from services.orders.mongo_store import MongoStore
 from services.orders.relay import Relay
-from services.orders.store import OrderStore
+from services.orders.store import OrderStore, SweepTimes
+from services.orders.sweep import Sweep
 from services.orders.tests.fakes import FakeQueue, FakeStock
 
 if TYPE_CHECKING:
     from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceAsyncStub
 
 SWEEP_AGE = timedelta(seconds=60)
+RENEW = timedelta(seconds=300)
+SWEEP = SweepTimes(SWEEP_AGE, RENEW)
 LEASE = timedelta(seconds=10)
 DEPTH_MAX = 1_000
 
@@ -28,7 +31,7 @@ DEPTH_MAX = 1_000
 @pytest.fixture
 async def mongo_store(database: Database) -> MongoStore:
     """Orders in a real MongoDB."""
-    store = MongoStore(database, SWEEP_AGE)
+    store = MongoStore(database, SWEEP)
     await store.create_indexes()
     return store
 
@@ -37,7 +40,7 @@ async def mongo_store(database: Database) -> MongoStore:
 def store(request: pytest.FixtureRequest) -> OrderStore:
     """Every store that there is: one suite holds them to the same behaviour."""
     if request.param == "memory":
-        return MemoryStore(SWEEP_AGE)
+        return MemoryStore(SWEEP)
     mongo_store: MongoStore = request.getfixturevalue("mongo_store")
     return mongo_store
 
@@ -70,6 +73,12 @@ def cache() -> MemoryCache:
 def relay(store: OrderStore, queue: FakeQueue, clock: ManualClock) -> Relay:
     """A relay that publishes when a test says so."""
     return Relay(store, queue, clock, LEASE, DEPTH_MAX)
+
+
+@pytest.fixture
+def sweep(store: OrderStore, stock: FakeStock, queue: FakeQueue, relay: Relay, clock: ManualClock) -> Sweep:
+    """A sweep that makes a round when a test says so."""
+    return Sweep(store, stock, queue, relay, clock, depth=DEPTH_MAX // 2)
 
 
 @pytest.fixture(scope="session")

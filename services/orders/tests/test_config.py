@@ -17,7 +17,8 @@ def test_what_is_complete_is_read() -> None:
     config = OrdersConfig.from_environment({**COMPLETE, "REDIS_HOST": "cache", "REDIS_PORT": "6380"})
 
     assert config.redis_url == "redis://cache:6380/0"
-    assert (config.relay_lease.total_seconds(), config.sweep_age.total_seconds()) == (10, 60)
+    assert (config.relay_lease.total_seconds(), config.sweep.age.total_seconds()) == (10, 60)
+    assert config.sweep.renew.total_seconds() == 300
 
 
 def test_a_redis_url_overrides_host_and_port() -> None:

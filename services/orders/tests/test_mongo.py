@@ -24,7 +24,7 @@ async def test_no_query_reads_a_whole_collection(
         await mongo_store.record_published("o-1", ["o-1:1"])
         clock.advance(SWEEP_AGE.total_seconds())
         await mongo_store.overdue(clock.now(), 10)
-        await mongo_store.claim_overdue(first, clock.now())
+        await mongo_store.claim_overdue(first, clock.now(), publish=True)
         await processed(mongo_store, first, clock.now())
         await mongo_store.apply(cancel(second, clock.now(), ""))
         await mongo_store.record_released("o-2")
@@ -65,7 +65,13 @@ async def test_what_is_settled_has_nothing_left_to_do(
 
     document = await database["orders"].find_one({"_id": "o-1"})
     assert document is not None
-    leftovers = {"outbox_due_time", "outbox_claim", "sweep_due_time", "sweep_interval_seconds"} & document.keys()
+    leftovers = {
+        "outbox_due_time",
+        "outbox_claim",
+        "sweep_due_time",
+        "republish_time",
+        "republish_interval_seconds",
+    } & document.keys()
     assert leftovers == set()
 
 

@@ -11,7 +11,7 @@ from services.orders.app import open_redis
 from services.orders.cache import CACHE_SECONDS, RedisCache
 from services.orders.memory_store import MemoryStore
 from services.orders.order import Order
-from services.orders.tests.conftest import SWEEP_AGE
+from services.orders.tests.conftest import SWEEP
 from services.orders.tests.test_store import placed, processed
 
 
@@ -25,7 +25,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 @pytest.fixture
 async def done(clock: ManualClock) -> Order:
     """An order that has ended."""
-    store, order = MemoryStore(SWEEP_AGE), placed("o-1", datetime(2026, 7, 1, 12, tzinfo=UTC))
+    store, order = MemoryStore(SWEEP), placed("o-1", datetime(2026, 7, 1, 12, tzinfo=UTC))
     await store.insert([order])
     return await processed(store, order, clock.now())
 

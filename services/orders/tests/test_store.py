@@ -22,7 +22,7 @@ from services.orders.order import (
     place,
 )
 from services.orders.store import OrderStore
-from services.orders.tests.conftest import LEASE, SWEEP_AGE
+from services.orders.tests.conftest import LEASE, RENEW, SWEEP_AGE
 
 
 def placed(order_id: str, now: datetime, user_id: str = "ada") -> Order:
@@ -259,8 +259,8 @@ async def test_a_sweep_publishes_again_with_intervals_that_double(store: OrderSt
     while len(gaps) < 9:
         clock.advance(30)
         if await store.overdue(clock.now(), 10):
-            assert await store.claim_overdue(order, clock.now())
-            assert [event.event_id for event in await store.claim_events(clock.now(), LEASE, 10)] == ["o-1:1"]
+            assert await store.claim_overdue(order, clock.now(), publish=True)
+        if await store.claim_events(clock.now(), LEASE, 10):
             await store.record_published("o-1", ["o-1:1"])
             gaps.append((clock.now() - last).total_seconds())
             last = clock.now()
@@ -268,12 +268,45 @@ async def test_a_sweep_publishes_again_with_intervals_that_double(store: OrderSt
     assert gaps == [60, 30, 60, 120, 240, 480, 960, 1_920, 3_600]
 
 
+async def test_an_order_is_looked_at_often_enough_to_renew_its_hold(store: OrderStore, clock: ManualClock) -> None:
+    await store.insert([placed("o-1", clock.now())])
+    await store.record_published("o-1", ["o-1:1"])
+    order = await store.get("o-1")
+    assert order is not None
+    gaps: list[float] = []
+    last = clock.now()
+    while len(gaps) < 30:
+        clock.advance(1)
+        if await store.overdue(clock.now(), 10):
+            assert await store.claim_overdue(order, clock.now(), publish=len(gaps) % 2 == 0)
+            gaps.append((clock.now() - last).total_seconds())
+            last = clock.now()
+
+    assert max(gaps) <= RENEW.total_seconds()
+
+
+async def test_what_is_withheld_is_published_by_the_next_look_that_may(store: OrderStore, clock: ManualClock) -> None:
+    await store.insert([placed("o-1", clock.now())])
+    await store.record_published("o-1", ["o-1:1"])
+    order = await store.get("o-1")
+    assert order is not None
+    clock.advance(SWEEP_AGE.total_seconds())
+
+    assert await store.claim_overdue(order, clock.now(), publish=False)
+    withheld = await store.claim_events(clock.now(), LEASE, 10)
+    clock.advance(30)
+    assert await store.claim_overdue(order, clock.now(), publish=True)
+    published = await store.claim_events(clock.now(), LEASE, 10)
+
+    assert (len(withheld), len(published)) == (0, 1)
+
+
 async def test_one_of_many_sweeps_claims_an_order(store: OrderStore, clock: ManualClock) -> None:
     order = placed("o-1", clock.now())
     await store.insert([order])
     clock.advance(SWEEP_AGE.total_seconds())
 
-    claims = await asyncio.gather(*(store.claim_overdue(order, clock.now()) for _ in range(8)))
+    claims = await asyncio.gather(*(store.claim_overdue(order, clock.now(), publish=True) for _ in range(8)))
 
     assert sum(claims) == 1
     known = await store.get("o-1")
@@ -287,4 +320,4 @@ async def test_a_sweep_does_not_claim_an_order_that_moved(store: OrderStore, clo
     clock.advance(SWEEP_AGE.total_seconds())
     await applied(store, begin(order, clock.now()))
 
-    assert not await store.claim_overdue(order, clock.now())
+    assert not await store.claim_overdue(order, clock.now(), publish=True)

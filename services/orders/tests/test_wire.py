@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
+from chassis import pages
 from chassis.errors import read_details
 from chassis.testing import ManualClock, TestIssuer, bearer
 from ordermesh.orders.v1 import order_service_pb2 as pb
@@ -13,7 +14,7 @@ from services.orders.cache import MemoryCache
 from services.orders.order import StockDebt
 from services.orders.relay import Relay
 from services.orders.store import OrderStore
-from services.orders.sweep import sweep_once
+from services.orders.sweep import Sweep
 from services.orders.tests.conftest import DEPTH_MAX, SWEEP_AGE
 from services.orders.tests.fakes import FakeQueue, FakeStock
 
@@ -411,19 +412,13 @@ async def test_what_happens_is_published(stub: Stub, ada: Any, relay: Relay, que
 
 
 async def test_a_swept_order_is_published_again_and_its_hold_renewed(
-    stub: Stub,
-    ada: Any,
-    store: OrderStore,
-    stock: FakeStock,
-    queue: FakeQueue,
-    relay: Relay,
-    clock: ManualClock,
+    stub: Stub, ada: Any, stock: FakeStock, queue: FakeQueue, relay: Relay, sweep: Sweep, clock: ManualClock
 ) -> None:
     await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
     await relay.publish_due()
     clock.advance(SWEEP_AGE.total_seconds())
 
-    swept = await sweep_once(store, stock, queue, relay, clock, DEPTH_MAX)
+    swept = await sweep.once()
     await relay.publish_due()
 
     assert swept == 1
@@ -431,15 +426,47 @@ async def test_a_swept_order_is_published_again_and_its_hold_renewed(
     assert stock.reserve_calls == 2
 
 
-async def test_a_deep_queue_is_not_made_deeper(
-    stub: Stub, ada: Any, store: OrderStore, stock: FakeStock, queue: FakeQueue, relay: Relay, clock: ManualClock
+@pytest.mark.parametrize(("waiting", "is_down"), [(DEPTH_MAX // 2 + 1, False), (0, True)])
+async def test_a_late_queue_is_not_made_deeper_and_holds_are_renewed_all_the_same(
+    stub: Stub,
+    ada: Any,
+    stock: FakeStock,
+    queue: FakeQueue,
+    relay: Relay,
+    sweep: Sweep,
+    clock: ManualClock,
+    waiting: int,
+    is_down: bool,
 ) -> None:
     await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
+    await relay.publish_due()
     clock.advance(SWEEP_AGE.total_seconds())
-    queue.waiting = DEPTH_MAX // 2 + 1
+    queue.waiting, queue.is_down = waiting, is_down
 
-    assert await sweep_once(store, stock, queue, relay, clock, DEPTH_MAX) == 0
-    queue.waiting, queue.is_down = 0, True
-    assert await sweep_once(store, stock, queue, relay, clock, DEPTH_MAX) == 0
-    queue.is_down = False
-    assert await sweep_once(store, stock, queue, relay, clock, DEPTH_MAX) == 1
+    await sweep.once()
+    queue.waiting, queue.is_down = 0, False
+    await relay.publish_due()
+
+    assert len(queue.events) == 1
+    assert stock.reserve_calls == 2
+
+
+async def test_a_page_ends_before_the_answer_is_too_large(
+    stub: Stub, ada: Any, stock: FakeStock, clock: ManualClock
+) -> None:
+    """A customer whose orders are as large as orders may be still gets all of them, over more pages."""
+    stock.available = 10**9
+    count = 5
+    for n in range(count):
+        await stub.CreateOrder(wanted(*((f"{sku:064}", 1) for sku in range(100)), key=f"k-{n}"), metadata=ada)
+        clock.advance(1)
+    size = (await stub.ListOrders(pb.ListOrdersRequest(page_size=1), metadata=ada)).ByteSize()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "PAGE_BYTES_MAX", int(2.5 * size))
+        first = await stub.ListOrders(pb.ListOrdersRequest(), metadata=ada)
+        rest = await stub.ListOrders(pb.ListOrdersRequest(page_token=first.next_page_token), metadata=ada)
+
+    assert len(first.orders) == 2
+    assert len({order.order_id for order in (*first.orders, *rest.orders)}) == 4
+    assert rest.next_page_token
