@@ -27,6 +27,9 @@ SERVICES: Mapping[str, ServiceDescriptor] = {
     "notifier": notifier_service_pb2.DESCRIPTOR.services_by_name["NotifierService"],
 }
 
+REQUIRED = frozenset({"auth", "orders", "inventory"})
+"""What the gateway is not ready without. Ordering works without the notifier: mails wait in the queue."""
+
 
 def build_gateway(services: Mapping[str, ServiceDescriptor], channels: Mapping[str, grpc.aio.Channel]) -> Gateway:
     """The application over services and the channels to them, both by name.
@@ -38,7 +41,7 @@ def build_gateway(services: Mapping[str, ServiceDescriptor], channels: Mapping[s
         for rule in read_rules([service]):
             router.add(rule.verb, rule.template, RpcEndpoint(rule, channels[name]))
     backends = {name: (service.full_name, channels[name]) for name, service in services.items()}
-    own: Sequence[Endpoint] = (Alive(), Ready(backends))
+    own: Sequence[Endpoint] = (Alive(), Ready(backends, REQUIRED))
     for endpoint in own:
         router.add("GET", parse_template(endpoint.route), endpoint)
     return Gateway(router)
@@ -56,6 +59,7 @@ async def open_gateway(config: GatewayConfig) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         channels: dict[str, grpc.aio.Channel] = {}
         for name, service in SERVICES.items():
-            channels[name] = await stack.enter_async_context(open_channel(addresses[name], service))
+            channel = open_channel(addresses[name], service, retries=True)
+            channels[name] = await stack.enter_async_context(channel)
             channels[name].get_state(try_to_connect=True)  # so that the first request need not wait for it
         yield build_gateway(SERVICES, channels)

@@ -10,6 +10,7 @@ import grpc
 from chassis.call import begin_call
 from chassis.errors import DomainError
 from gateway import problems
+from gateway.body import BODY_SECONDS_MAX, read_body
 from gateway.errors import ClientGone, MethodNotAllowed, Refusal, Stopping, TooManyRequests
 from gateway.exchange import Endpoint, Receive, Request, Response, Scope, Send, header_map
 from gateway.forward import begin_request
@@ -20,7 +21,8 @@ _log = logging.getLogger(__name__)
 _access_log = logging.getLogger("ordermesh.http")
 
 REQUESTS_MAX = 1024
-"""Requests in flight in one process; more are sent away at once."""
+"""Requests being answered in one process; more are sent away at once. Those still being read do not count:
+else whoever sends slowly would keep everybody out."""
 
 STATUS_CLIENT_GONE = 499
 """What the log says when nobody waited for the answer (nginx's number)."""
@@ -31,8 +33,11 @@ _NO_ROUTE = "-"
 class Gateway:
     """Finds the endpoint, lets it answer, and turns whatever is raised into a problem document."""
 
-    def __init__(self, router: Router[Endpoint], requests_max: int = REQUESTS_MAX) -> None:
+    def __init__(
+        self, router: Router[Endpoint], requests_max: int = REQUESTS_MAX, body_seconds_max: float = BODY_SECONDS_MAX
+    ) -> None:
         self._router = router
+        self._body_seconds_max = body_seconds_max
         self._requests_max = requests_max
         self._in_flight = 0
 
@@ -44,14 +49,13 @@ class Gateway:
         begin_call(call)
         request = Request(scope["raw_path"], scope["query_string"], headers, receive, call)
         route, status = _NO_ROUTE, STATUS_CLIENT_GONE
-        self._in_flight += 1
         try:
             try:
                 endpoint, request.values = self._router.find(scope["method"], request.path)
                 route = endpoint.route
-                if self._in_flight > self._requests_max:
-                    raise TooManyRequests(f"more than {self._requests_max} requests in flight")  # noqa: TRY301
-                response = await endpoint.answer(request)
+                if endpoint.takes_body:
+                    request.body = await read_body(request, self._body_seconds_max)
+                response = await self._admit(endpoint, request)
             except ClientGone:
                 return
             except Exception as error:
@@ -61,12 +65,23 @@ class Gateway:
             status = response.status
             await _send(response, request, scope["method"], send)
         finally:
-            self._in_flight -= 1
             level = logging.DEBUG if route in PROBES else logging.INFO
             if _access_log.isEnabledFor(level):
                 milliseconds = round((perf_counter() - begun) * 1000, 2)
                 fields = {"method": scope["method"], "route": route, "status": int(status), "ms": milliseconds}
                 _access_log.log(level, "request", extra={"fields": fields})
+
+    async def _admit(self, endpoint: Endpoint, request: Request) -> Response:
+        """Let the endpoint answer, unless too many do; probes are always answered, load is no reason to restart."""
+        if endpoint.route in PROBES:
+            return await endpoint.answer(request)
+        if self._in_flight >= self._requests_max:
+            raise TooManyRequests(f"more than {self._requests_max} requests in flight")
+        self._in_flight += 1
+        try:
+            return await endpoint.answer(request)
+        finally:
+            self._in_flight -= 1
 
 
 def _on_error(error: Exception, method: str, request: Request) -> Response:

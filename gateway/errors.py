@@ -6,6 +6,7 @@
     +-- PathNotFound            404
     +-- MethodNotAllowed        405   with `Allow`
     +-- NotAcceptable           406
+    +-- BodyTimeout             408   with `Connection: close`
     +-- BodyTooLarge            413
     +-- UnsupportedMediaType    415   with `Accept`
     +-- TooManyRequests         503   with `Retry-After`
@@ -14,7 +15,7 @@
     UnsupportedRule             the contract asks for what the gateway cannot do: it does not start
 
 Wrong fields are `chassis.errors.InvalidArgument`, as in the services. What is no
-HTTP at all, or has too long a head (431), is refused in protocol.py, before there is a request.
+HTTP at all, or has too long a head or trailers (431), is refused in protocol.py, before there is a request.
 """
 
 from collections.abc import Mapping
@@ -52,6 +53,12 @@ class NotAcceptable(Refusal):
     """The client takes no JSON, and there is nothing else."""
 
     status, code, reason = 406, "INVALID_ARGUMENT", "NOT_ACCEPTABLE"
+
+
+class BodyTimeout(Refusal):
+    """The body does not come, or comes too slowly."""
+
+    status, code, reason = 408, "DEADLINE_EXCEEDED", "REQUEST_TIMEOUT"
 
 
 class BodyTooLarge(Refusal):

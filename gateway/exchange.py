@@ -17,6 +17,7 @@ Headers = list[tuple[bytes, bytes]]
 class Request:
     """What came in. ``values`` are the decoded texts of the template's variables.
 
+    ``body`` is read only for endpoints that take one, and then before they are asked.
     Header names are in lower case; of a header given twice the values are joined by commas.
     """
 
@@ -26,6 +27,7 @@ class Request:
     receive: Receive
     call: Call
     values: tuple[str, ...] = ()
+    body: bytes = b""
 
 
 @dataclass(slots=True)
@@ -42,6 +44,9 @@ class Endpoint(Protocol):
 
     route: str
     """The path template, for logs."""
+
+    takes_body: bool
+    """Whether the body is to be read, before :meth:`answer`."""
 
     async def answer(self, request: Request, /) -> Response:
         """The answer. What is raised becomes a problem document."""

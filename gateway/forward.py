@@ -13,6 +13,13 @@ from chassis.violations import Violations
 DEADLINE_SECONDS_MAX = 60.0
 """The longest that a caller can have the gateway wait, whatever its ``Grpc-Timeout`` says."""
 
+AUTHORIZATION_LENGTH_MAX = 6 * 1024
+"""More than any token that services take (4 KiB), and with all other metadata less than the 8 KiB from
+which on gRPC servers refuse calls."""
+
+_INVALID = "Bearer ?"
+"""What services are told of a token that is too long for them to see: it is refused like any invalid one."""
+
 _TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
 _UNIT_SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH_MAX}}}")
@@ -36,6 +43,8 @@ def authorization(headers: Mapping[bytes, bytes]) -> str:
     What metadata cannot hold is no valid token either: the service says so.
     """
     value = headers.get(b"authorization", b"").decode("latin-1")
+    if len(value) > AUTHORIZATION_LENGTH_MAX:
+        return _INVALID
     return value if value.isascii() and value.isprintable() else _NOT_METADATA.sub("?", value)
 
 

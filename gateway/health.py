@@ -1,7 +1,7 @@
-"""``/healthz``: the process is alive. ``/readyz``: each service behind it takes calls."""
+"""``/healthz``: the process is alive. ``/readyz``: the services that it cannot do without take calls."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 
 import grpc
@@ -23,6 +23,7 @@ class Alive:
     """Answers that this process answers."""
 
     route = "/healthz"
+    takes_body = False
 
     async def answer(self, _request: Request) -> Response:
         """See :class:`gateway.exchange.Endpoint`."""
@@ -30,12 +31,15 @@ class Alive:
 
 
 class Ready:
-    """Answers whether every backend takes calls, each by name."""
+    """Answers whether every required backend takes calls, and how each of all is, by name."""
 
     route = "/readyz"
+    takes_body = False
 
-    def __init__(self, backends: Mapping[str, tuple[str, grpc.aio.Channel]]) -> None:
+    def __init__(self, backends: Mapping[str, tuple[str, grpc.aio.Channel]], required: Collection[str]) -> None:
         """``backends``: by name, the service's full name and the channel to it."""
+        self._required = frozenset(required)
+        self._round: asyncio.Task[dict[str, str]] | None = None
         self._backends = {
             name: (
                 health_pb2.HealthCheckRequest(service=service),
@@ -50,15 +54,19 @@ class Ready:
 
     async def answer(self, _request: Request) -> Response:
         """See :class:`gateway.exchange.Endpoint`."""
-        states = await asyncio.gather(*(self._state(name) for name in self._backends))
-        ready = all(state == "SERVING" for state in states)
-        document = {
-            "status": "ok" if ready else "unavailable",
-            "backends": dict(zip(self._backends, states, strict=True)),
-        }
+        if self._round is None or self._round.done():
+            self._round = asyncio.create_task(self._states())
+        # Probes are never refused, so whoever asks meanwhile shares the round: many cost no more than one.
+        states = await asyncio.shield(self._round)
+        ready = all(state == "SERVING" for name, state in states.items() if name in self._required)
+        document = {"status": "ok" if ready else "unavailable", "backends": states}
         headers = _HEADERS if ready else [*_HEADERS, (b"retry-after", b"1")]
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return Response(status, headers, jsontext.dump(document))
+
+    async def _states(self) -> dict[str, str]:
+        states = await asyncio.gather(*(self._state(name) for name in self._backends))
+        return dict(zip(self._backends, states, strict=True))
 
     async def _state(self, name: str) -> str:
         request, check = self._backends[name]

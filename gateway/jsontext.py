@@ -35,8 +35,8 @@ def load(text: bytes) -> Any:
 
 
 def dump(value: Any) -> bytes:
-    """Write a JSON text in UTF-8."""
-    return _ENCODER.encode(value).encode()
+    """Write a JSON text in UTF-8; half a surrogate pair, which UTF-8 cannot hold, becomes ``?``."""
+    return _ENCODER.encode(value).encode(errors="replace")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from google.protobuf.message_factory import GetMessageClass
 from chassis.idempotency import METADATA_KEY, REPLAYED_KEY
 from chassis.interceptors.begin import REQUEST_ID_KEY, TRACEPARENT_KEY
 from gateway import codec, jsontext
-from gateway.body import read_body
 from gateway.errors import ClientGone
 from gateway.exchange import Receive, Request, Response
 from gateway.fields import FieldPath, json_path
@@ -62,6 +61,7 @@ class RpcEndpoint:
         if rule.template.text.startswith(_PRIVATE_PREFIX):
             self._headers.append((b"cache-control", b"no-store"))
         self.route = rule.template.text
+        self.takes_body = rule.body is not None
 
     async def answer(self, request: Request) -> Response:
         """See :class:`gateway.exchange.Endpoint`.
@@ -72,7 +72,7 @@ class RpcEndpoint:
         """
         require_json_accepted(request.headers)
         found = BoundedViolations()
-        message = await self._read(request, found)
+        message = self._read(request, found)
         metadata = self._metadata(request, message, found)
         seconds = timeout_seconds(request.headers, found)
         found.check()
@@ -80,13 +80,11 @@ class RpcEndpoint:
         call = self._call(message, timeout=seconds, metadata=tuple(metadata))
         return await self._response(call, await _answered(call, request.receive))
 
-    async def _read(self, request: Request, found: BoundedViolations) -> Message:
+    def _read(self, request: Request, found: BoundedViolations) -> Message:
         message = self._request_class()
-        if self._rule.body is not None:
-            text = await read_body(request)
-            if text:
-                require_json_sent(request.headers)
-                self._read_body(text, message, found)
+        if request.body:
+            require_json_sent(request.headers)
+            self._read_body(request.body, message, found)
         if request.query:
             codec.merge(read_query(request.query, self._rule.method.input_type, self._bound, found), message, found)
         for fields, text_of_segment in zip(self._rule.variables, request.values, strict=True):

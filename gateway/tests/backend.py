@@ -78,7 +78,7 @@ async def channels_to(
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(running_server(TEST_SERVER, application, "127.0.0.1:0"))
         yield {
-            name: await stack.enter_async_context(open_channel(f"127.0.0.1:{port}", service))
+            name: await stack.enter_async_context(open_channel(f"127.0.0.1:{port}", service, retries=True))
             for name, service in services.items()
         }
 

@@ -194,6 +194,26 @@ async def test_a_key_given_twice_is_refused(backend: Backend, anybody: httpx.Asy
     assert backend.received == []
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"\\ud800": 1}', "?"),
+        (b'{"\\ud800": 1, "\\ud800": 2}', "?"),
+        (b'{"email": {"\\udfff": 1}}', "email"),
+        (b'{"email": "\\ud800"}', "email"),
+    ],
+)
+async def test_half_a_surrogate_pair_is_a_violation(
+    backend: Backend, anybody: httpx.AsyncClient, body: bytes, field: str
+) -> None:
+    answer = await anybody.post("/api/auth/login", content=body, headers={"content-type": "application/json"})
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["violations"][0]["field"] == field
+    assert backend.received == []
+
+
 async def test_a_path_that_is_not_utf8_is_400(anybody: httpx.AsyncClient) -> None:
     answer = await anybody.get("/api/inventory/%ff")
 

@@ -92,6 +92,16 @@ def test_every_form_that_protojson_allows_is_read(text: str, expected: Any) -> N
     assert expected is None or message == expected
 
 
+@pytest.mark.parametrize(
+    "value", ["\ud800", {"\ud800": 1}, ["\udfff"], {"a": {"\ud83d\udca1 \ud83d": "\udca1"}}], ids=repr
+)
+def test_half_a_surrogate_pair_can_always_be_written_down(value: Any) -> None:
+    written = jsontext.dump(value).decode()
+
+    assert "?" in written
+    json.loads(written)
+
+
 def test_everything_wrong_is_said_at_once_each_with_its_path() -> None:
     text = """{
         "items": [{"sku": 7, "quantity": "two"}, {"sku": "LAMP", "quantity": 1.5, "colour": "red"}, null, 3],

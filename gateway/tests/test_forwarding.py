@@ -8,8 +8,12 @@ import grpc
 import httpx
 import pytest
 
-from gateway.forward import DEADLINE_SECONDS_MAX
-from gateway.tests.backend import Backend
+from chassis.server import Application, running_server
+from chassis.testing import TEST_SERVER
+from gateway.app import SERVICES, open_gateway
+from gateway.config import GatewayConfig
+from gateway.forward import AUTHORIZATION_LENGTH_MAX, DEADLINE_SECONDS_MAX
+from gateway.tests.backend import Backend, listening
 from ordermesh.orders.v1 import order_service_pb2 as orders_pb2
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -79,6 +83,23 @@ async def test_a_made_key_is_the_same_when_the_call_is_tried_again(backend: Back
     assert first == second
 
 
+async def test_the_gateway_is_the_one_who_tries_again(backend: Backend) -> None:
+    async def fail_once(request: Any, context: Any) -> None:
+        if len(backend.received) == 1:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+
+    backend.answers["ListOrders"] = fail_once
+    application = Application([backend.service(service) for service in SERVICES.values()], backend.issuer.verifier)
+    async with running_server(TEST_SERVER, application, "127.0.0.1:0") as port:
+        keys = ("AUTH_ADDR", "ORDERS_ADDR", "INVENTORY_ADDR", "NOTIFIER_ADDR")
+        config = GatewayConfig.from_environment(dict.fromkeys(keys, f"127.0.0.1:{port}"))
+        async with open_gateway(config) as gateway, listening(gateway) as url, httpx.AsyncClient() as client:
+            token = f"Bearer {backend.issuer.admin()}"
+            answer = await client.get(f"{url}/api/orders", headers={"authorization": token})
+
+            assert (answer.status_code, len(backend.received)) == (200, 2)
+
+
 async def test_no_key_is_made_for_methods_that_take_none(backend: Backend, root: httpx.AsyncClient) -> None:
     await root.get("/api/orders")
 
@@ -125,6 +146,25 @@ async def test_a_token_that_no_metadata_can_hold_is_an_invalid_token(anybody: ht
     answer = await anybody.get("/api/orders", headers={b"authorization": "Bearer ü".encode("latin-1")})
 
     assert (answer.status_code, answer.json()["reason"]) == (401, "TOKEN_INVALID")
+
+
+@pytest.mark.parametrize("length", [AUTHORIZATION_LENGTH_MAX, AUTHORIZATION_LENGTH_MAX + 1, 8 * 1024, 12 * 1024])
+async def test_a_token_of_any_length_that_is_none_is_an_invalid_token(anybody: httpx.AsyncClient, length: int) -> None:
+    headers = {"authorization": "Bearer ".ljust(length, "x"), "idempotency-key": "k" * 255, "traceparent": TRACE}
+
+    answer = await anybody.post("/api/orders", json={}, headers=headers)
+
+    assert (answer.status_code, answer.json()["reason"]) == (401, "TOKEN_INVALID")
+    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+
+
+async def test_a_token_that_is_too_long_stays_here_and_keeps_nobody_from_logging_in(
+    backend: Backend, anybody: httpx.AsyncClient
+) -> None:
+    answer = await anybody.post("/api/auth/login", json={}, headers={"authorization": f"Bearer {'x' * 12_000}"})
+
+    assert answer.status_code == 200
+    assert len(backend.last.metadata["authorization"]) < AUTHORIZATION_LENGTH_MAX
 
 
 @pytest.mark.parametrize("way", ["send_initial_metadata", "set_trailing_metadata"])

@@ -1,9 +1,18 @@
+import asyncio
 import socket
+from typing import Any
 
+import grpc
 import httpx
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from chassis.channels import open_channel
 from gateway.app import SERVICES, build_gateway
+from gateway.asgi import Gateway
+from gateway.exchange import Endpoint
+from gateway.health import Ready
+from gateway.router import Router
+from gateway.template import parse_template
 from gateway.tests.backend import Backend, channels_to, listening
 
 
@@ -18,7 +27,7 @@ async def test_alive_and_ready_with_every_service(anybody: httpx.AsyncClient) ->
     }
 
 
-async def test_alive_but_not_ready_without_one_of_them(backend: Backend) -> None:
+async def test_alive_but_not_ready_without_one_that_is_required(backend: Backend) -> None:
     orders, inventory = SERVICES["orders"], SERVICES["inventory"]
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         nowhere = f"127.0.0.1:{nobody.getsockname()[1]}"
@@ -36,3 +45,57 @@ async def test_alive_but_not_ready_without_one_of_them(backend: Backend) -> None
             "status": "unavailable",
             "backends": {"orders": "SERVING", "inventory": "UNAVAILABLE"},
         }
+
+
+async def test_ready_without_the_notifier_and_says_that_it_is_down(backend: Backend) -> None:
+    notifier = SERVICES["notifier"]
+    others = {name: service for name, service in SERVICES.items() if name != "notifier"}
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        nowhere = f"127.0.0.1:{nobody.getsockname()[1]}"
+    async with (
+        channels_to(others, backend) as channels,
+        open_channel(nowhere, notifier) as dead,
+        listening(build_gateway(SERVICES, {**channels, "notifier": dead})) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
+        ready = await client.get("/readyz")
+
+        assert ready.status_code == 200
+        assert ready.json() == {
+            "status": "ok",
+            "backends": {"auth": "SERVING", "orders": "SERVING", "inventory": "SERVING", "notifier": "UNAVAILABLE"},
+        }
+
+
+class SlowHealth(health_pb2_grpc.HealthServicer):
+    """Says that it serves when it is told to."""
+
+    def __init__(self) -> None:
+        self.checks = 0
+        self.go_on = asyncio.Event()
+
+    async def Check(self, request: Any, context: Any) -> health_pb2.HealthCheckResponse:
+        self.checks += 1
+        await self.go_on.wait()
+        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+
+
+async def test_all_who_ask_at_once_share_one_round_of_checks() -> None:
+    health = SlowHealth()
+    server = grpc.aio.server()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        router: Router[Endpoint] = Router()
+        ready = Ready({"orders": ("orders", channel)}, {"orders"})
+        router.add("GET", parse_template(Ready.route), ready)
+        async with listening(Gateway(router)) as url, httpx.AsyncClient(base_url=url) as client:
+            asking = [asyncio.create_task(client.get("/readyz")) for _ in range(5)]
+            asyncio.get_running_loop().call_later(0.3, health.go_on.set)
+
+            answers = await asyncio.gather(*asking)
+
+            assert [answer.status_code for answer in answers] == [200] * 5
+            assert health.checks == 1
+    await server.stop(None)

@@ -16,10 +16,9 @@ import pytest
 
 from chassis.config import ConfigError
 from gateway.asgi import Gateway
-from gateway.body import read_body
 from gateway.config import GatewayConfig
-from gateway.errors import ClientGone
 from gateway.exchange import Endpoint, Request, Response
+from gateway.health import Alive, Ready
 from gateway.protocol import HEAD_BYTES_MAX
 from gateway.router import Router
 from gateway.template import parse_template
@@ -33,6 +32,7 @@ class Slow:
     """An endpoint that answers when it is told to."""
 
     route = "/slow"
+    takes_body = False
 
     def __init__(self) -> None:
         self.reached, self.go_on = asyncio.Event(), asyncio.Event()
@@ -43,28 +43,33 @@ class Slow:
         return Response(200, [], b"done")
 
 
-class Reader:
-    """An endpoint that reads the body and says how that went."""
+class Echo:
+    """An endpoint that answers with the body."""
 
-    route = "/read"
-
-    def __init__(self) -> None:
-        self.reached, self.outcome = asyncio.Event(), asyncio.get_running_loop().create_future()
+    route = "/echo"
+    takes_body = True
 
     async def answer(self, request: Request) -> Response:
-        self.reached.set()
-        try:
-            self.outcome.set_result(await read_body(request))
-        except ClientGone as gone:
-            self.outcome.set_exception(gone)
-            raise
-        return Response()
+        return Response(200, [], request.body)
 
 
-def gateway_of(slow: Slow, requests_max: int = 10) -> Gateway:
+def gateway_of(slow: Slow, requests_max: int = 10, body_seconds_max: float = PATIENCE_SECONDS) -> Gateway:
     router: Router[Endpoint] = Router()
-    router.add("GET", parse_template(slow.route), slow)
-    return Gateway(router, requests_max)
+    router.add("POST", parse_template(Echo.route), Echo())
+    endpoints: list[Endpoint] = [slow, Alive(), Ready({}, ())]
+    for endpoint in endpoints:
+        router.add("GET", parse_template(endpoint.route), endpoint)
+    return Gateway(router, requests_max, body_seconds_max)
+
+
+async def begin_a_body(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Send a head and one byte of the body; the gateway waits for the rest."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\nexpect: 100-continue\r\n\r\n")
+    await asyncio.wait_for(reader.readuntil(b"100 Continue\r\n\r\n"), PATIENCE_SECONDS)
+    writer.write(b"a")
+    return reader, writer
 
 
 async def test_a_client_that_leaves_cancels_the_call(backend: Backend, url: str) -> None:
@@ -89,19 +94,59 @@ async def test_a_client_that_leaves_cancels_the_call(backend: Backend, url: str)
 
 
 async def test_a_client_that_leaves_within_its_body_is_let_go() -> None:
-    reader = Reader()
-    router: Router[Endpoint] = Router()
-    router.add("POST", parse_template(reader.route), reader)
-    async with listening(Gateway(router)) as url:
-        host, port = url.removeprefix("http://").split(":")
-        _, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{")
-        await asyncio.wait_for(reader.reached.wait(), PATIENCE_SECONDS)
+    events = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
 
+    async def receive() -> Any:
+        return next(events)
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    scope = {"method": "POST", "raw_path": b"/echo", "query_string": b"", "headers": [(b"content-length", b"10")]}
+    await gateway_of(Slow())(scope, receive, send)
+
+    assert sent == []
+
+
+async def test_clients_that_never_send_their_bodies_keep_nobody_out() -> None:
+    slow = Slow()
+    slow.go_on.set()
+    async with listening(gateway_of(slow, requests_max=1)) as url, httpx.AsyncClient(base_url=url) as client:
+        waiting = [await begin_a_body(url) for _ in range(3)]
+
+        answer = await client.get("/slow")
+
+        assert answer.status_code == 200
+        for reader, writer in waiting:
+            writer.write(b"bc")
+            assert (await reader.readuntil(b"abc")).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+
+
+async def test_a_body_that_does_not_come_in_time_is_refused_and_the_connection_closed() -> None:
+    async with listening(gateway_of(Slow(), body_seconds_max=0.1)) as url:
+        reader, writer = await begin_a_body(url)
+
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
         writer.close()
 
-        with pytest.raises(ClientGone):
-            await asyncio.wait_for(reader.outcome, PATIENCE_SECONDS)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"\r\nconnection: close\r\n" in answer
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["reason"] == "REQUEST_TIMEOUT"
+
+
+async def test_probes_are_answered_whatever_the_load() -> None:
+    slow = Slow()
+    async with listening(gateway_of(slow, requests_max=1)) as url, httpx.AsyncClient(base_url=url) as client:
+        busy = asyncio.create_task(client.get("/slow"))
+        await slow.reached.wait()
+
+        statuses = [(await client.get(path)).status_code for path in ("/slow", "/healthz", "/readyz")]
+        slow.go_on.set()
+
+        assert statuses == [503, 200, 200]
+        assert (await busy).status_code == 200
 
 
 async def test_more_requests_than_the_limit_are_sent_away(url: str) -> None:
@@ -168,6 +213,61 @@ async def test_headers_without_an_end_are_refused_long_before_they_fill_the_memo
         await flood(writer)
 
     writer.close()
+
+
+CHUNKED_LOGIN = (
+    b"POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+)
+
+
+async def test_trailers_above_the_limit_are_refused(backend: Backend, url: str) -> None:
+    trailers = (b"x-more: " + b"y" * 1000 + b"\r\n") * (HEAD_BYTES_MAX // 1000 + 3)
+
+    answer = await exchange(url, CHUNKED_LOGIN, trailers)
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert backend.received == []
+
+
+@pytest.mark.parametrize("unfinished", [CHUNKED_LOGIN + b"x-endless: ", CHUNKED_LOGIN.removesuffix(b"\r\n") + b";x="])
+async def test_a_trailer_without_an_end_is_refused_too(url: str, unfinished: bytes) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(unfinished)
+
+    with pytest.raises(ConnectionError):
+        await flood(writer)
+
+    writer.close()
+
+
+async def test_trailers_are_no_headers(backend: Backend, url: str) -> None:
+    request = CHUNKED_LOGIN.replace(b"host: x", b"host: x\r\nconnection: close")
+
+    answer = await exchange(url, request + b"x-request-id: r-1\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert backend.last.metadata["x-request-id"] != "r-1"
+
+
+async def test_a_body_in_many_chunks_may_be_larger_than_a_head(backend: Backend, url: str) -> None:
+    blank = b"400\r\n" + b" " * 0x400 + b"\r\n"
+    request = CHUNKED_LOGIN.replace(b"host: x", b"host: x\r\nconnection: close").removesuffix(b"0\r\n")
+
+    answer = await exchange(url, request, *[blank] * (2 * HEAD_BYTES_MAX // 0x400), b"0\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_nonsense_behind_a_request_is_not_answered_in_its_place() -> None:
+    slow = Slow()
+    async with listening(gateway_of(slow)) as url:
+        answer = await exchange(url, b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\nhello\r\n\r\n")
+        slow.go_on.set()
+
+        assert answer == b""
 
 
 async def test_a_long_path_is_bounded_too(url: str) -> None:
