@@ -4,6 +4,7 @@
 
     Unavailable         DEPENDENCY_UNAVAILABLE   DependencyDown: an outage, nobody can be served
                         DEPENDENCY_FAILED        DependencyFailed: perhaps an outage, perhaps only this message
+                        MAIL_UNCONFIRMED         a DependencyFailed: SES may have taken the mail
                         QUEUE_UNAVAILABLE
                         NOTIFICATION_LEASED      another delivery is at it
     FailedPrecondition  MESSAGE_UNREADABLE       poison (MessageRefused): trying again changes nothing
@@ -39,6 +40,18 @@ class DependencyFailed(DependencyDown):
     """A dependency answered with a failure that may be its own or only this message's."""
 
     reason = "DEPENDENCY_FAILED"
+
+
+class MailUnconfirmed(DependencyFailed):
+    """The mail left us and SES's answer did not come: the customer may have it.
+
+    Every other trouble of SES says that it did not take the mail, so that sending again repeats nothing.
+    """
+
+    reason = "MAIL_UNCONFIRMED"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(Dependency.SES, why)
 
 
 class QueueUnavailable(Unavailable):

@@ -6,7 +6,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from chassis.channels import TokenSource, call
+from chassis.channels import TokenSource, call, call_as
 from chassis.errors import DomainError, read_details
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceStub
@@ -82,7 +82,7 @@ class GrpcOrders:
 
     async def _ask(self, rpc: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
         try:
-            return await call(rpc, request, authorization=await self._token.token())
+            return await call_as(self._token, rpc, request)
         except grpc.aio.AioRpcError as error:
             raise _meaning_of(error) from error
         except DomainError as error:  # no token, or no time left to ask

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from time import monotonic
 
-from chassis.call import Call, begin_call
+from chassis.call import Call, calling
 from chassis.interceptors.begin import is_traceparent, new_request_id
 from services.notifier.orders import Orders
 from services.notifier.queue import TRACEPARENT_ATTRIBUTE, Message
@@ -26,14 +26,16 @@ class MessageHandler:
 
         The message is a hint: what happens follows from the order as it is now, the recipient too.
         """
-        traceparent = message.attributes.get(TRACEPARENT_ATTRIBUTE, "")
-        begin_call(
-            Call(
-                request_id=new_request_id(),
-                traceparent=traceparent if is_traceparent(traceparent) else "",
-                deadline=monotonic() + MESSAGE_SECONDS,
-            )
-        )
-        order = await self._orders.process(self._order_id_of(message))
-        await self._teller.tell(order)
-        await self._orders.confirm_told(order.order_id)
+        with calling(_call_of(message)):  # no longer: waiting for an outage to end has no deadline
+            order = await self._orders.process(self._order_id_of(message))
+            await self._teller.tell(order)
+            await self._orders.confirm_told(order.order_id)
+
+
+def _call_of(message: Message) -> Call:
+    traceparent = message.attributes.get(TRACEPARENT_ATTRIBUTE, "")
+    return Call(
+        request_id=new_request_id(),
+        traceparent=traceparent if is_traceparent(traceparent) else "",
+        deadline=monotonic() + MESSAGE_SECONDS,
+    )

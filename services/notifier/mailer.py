@@ -12,8 +12,9 @@ class Mailer(Protocol):
         """Send once, without trying again; returns the mail's id at the provider.
 
         :raises MailRefused: when this mail will never be accepted.
-        :raises DependencyDown: when nobody's mail is accepted now. Whether this one was is not known.
-        :raises DependencyFailed: when it is not clear whose fault it is.
+        :raises DependencyDown: when nobody's mail is accepted now, and this one was not.
+        :raises DependencyFailed: when it was not accepted and it is not clear whose fault that is.
+        :raises MailUnconfirmed: when it is not known whether it was accepted.
         """
         ...
 

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.notifier.notification import FAILURE_REASON_LENGTH_MAX, Lease, Notification, State
+from services.notifier.notification import (
+    FAILURE_REASON_LENGTH_MAX,
+    LAST_ERROR_LENGTH_MAX,
+    Lease,
+    Notification,
+    State,
+)
 from services.notifier.store import Claim, Position
 
 
@@ -27,11 +33,13 @@ class MemoryStore:
         self._owners[lease.notification_id] = lease.owner
         return Claim(granted=True, notification=claimed)
 
-    async def release(self, lease: Lease, now: datetime) -> None:
+    async def release(self, lease: Lease, now: datetime, error: str) -> None:
         """See the port."""
-        row = self._rows[lease.notification_id]
-        if self._owners[lease.notification_id] == lease.owner and not row.is_final:
-            self._rows[lease.notification_id] = replace(row, lease_expire_time=now)
+        self._change_unsent(lease, lease_expire_time=now, last_error=error[:LAST_ERROR_LENGTH_MAX])
+
+    async def note_error(self, lease: Lease, error: str) -> None:
+        """See the port."""
+        self._change_unsent(lease, last_error=error[:LAST_ERROR_LENGTH_MAX])
 
     async def mark_sent(self, lease: Lease, message_id: str, now: datetime) -> bool:
         """See the port."""
@@ -55,7 +63,14 @@ class MemoryStore:
     async def probe(self) -> None:
         """See the port."""
 
+    def _change_unsent(self, lease: Lease, **changes: object) -> None:
+        if not self._rows[lease.notification_id].is_final:
+            self._change(lease, **changes)
+
     def _mark(self, lease: Lease, **changes: object) -> bool:
+        return self._change(lease, last_error="", **changes)
+
+    def _change(self, lease: Lease, **changes: object) -> bool:
         if self._owners[lease.notification_id] != lease.owner:
             return False
         self._rows[lease.notification_id] = replace(self._rows[lease.notification_id], **changes)  # type: ignore[arg-type] # the callers name fields

@@ -6,7 +6,9 @@ MESSAGES = Counter(
     "ordermesh_notifier_messages_total", "Deliveries by their end: done, given_back, refused, crashed.", ("outcome",)
 )
 MAILS = Counter(
-    "ordermesh_notifier_mails_total", "Answers of SES, by kind: sent, refused, unknown.", ("kind", "result")
+    "ordermesh_notifier_mails_total",
+    "Attempts to send, by kind: sent, refused (for good), not_taken (now), unknown (SES may have taken it).",
+    ("kind", "result"),
 )
 MAILS_REPEATED = Counter(
     "ordermesh_notifier_mails_repeated_total",

@@ -1,7 +1,8 @@
 """Notifications in MongoDB.
 
 ``notifications {_id: "<order_id>:<kind>", order_id, kind, state, attempts, lease_owner, lease_expire_time,
-message_id, failure_reason, create_time, send_time}``. No address is in it: orders has that.
+message_id, failure_reason, last_error, create_time, send_time}``. No address is in it: orders has that.
+``last_error`` is there while the row is SENDING and something went wrong; it is for operators.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,14 @@ from pymongo.errors import DuplicateKeyError
 
 from chassis.mongo import MONGO_DOWN, Database, Document
 from services.notifier.errors import Dependency, DependencyDown
-from services.notifier.notification import FAILURE_REASON_LENGTH_MAX, Kind, Lease, Notification, State
+from services.notifier.notification import (
+    FAILURE_REASON_LENGTH_MAX,
+    LAST_ERROR_LENGTH_MAX,
+    Kind,
+    Lease,
+    Notification,
+    State,
+)
 from services.notifier.store import Claim, Position
 
 
@@ -51,13 +59,13 @@ class MongoStore:
             assert row is not None, "an upsert answers its row"
             return Claim(granted=True, notification=_notification(row))
 
-    async def release(self, lease: Lease, now: datetime) -> None:
+    async def release(self, lease: Lease, now: datetime, error: str) -> None:
         """See the port."""
-        with _answering():
-            await self._rows.update_one(
-                {"_id": lease.notification_id, "lease_owner": lease.owner, "state": State.SENDING},
-                {"$set": {"lease_expire_time": now}},
-            )
+        await self._change_unsent(lease, {"lease_expire_time": now, "last_error": error[:LAST_ERROR_LENGTH_MAX]})
+
+    async def note_error(self, lease: Lease, error: str) -> None:
+        """See the port."""
+        await self._change_unsent(lease, {"last_error": error[:LAST_ERROR_LENGTH_MAX]})
 
     async def mark_sent(self, lease: Lease, message_id: str, now: datetime) -> bool:
         """See the port."""
@@ -88,11 +96,18 @@ class MongoStore:
         with _answering():
             await self._database.client.admin.command("ping")
 
+    async def _change_unsent(self, lease: Lease, changes: Document) -> None:
+        with _answering():
+            await self._rows.update_one(
+                {"_id": lease.notification_id, "lease_owner": lease.owner, "state": State.SENDING}, {"$set": changes}
+            )
+
     async def _mark(self, lease: Lease, changes: Document) -> bool:
         """The owner alone guards it: who claims later has another, and after a mark nobody can claim."""
         with _answering():
             result = await self._rows.update_one(
-                {"_id": lease.notification_id, "lease_owner": lease.owner}, {"$set": changes}
+                {"_id": lease.notification_id, "lease_owner": lease.owner},
+                {"$set": changes, "$unset": {"last_error": ""}},
             )
         return result.matched_count == 1
 
@@ -116,4 +131,5 @@ def _notification(row: Document) -> Notification:
         send_time=row.get("send_time"),
         message_id=row.get("message_id", ""),
         failure_reason=row.get("failure_reason", ""),
+        last_error=row.get("last_error", ""),
     )

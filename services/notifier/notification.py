@@ -16,6 +16,7 @@ CLOCK_SKEW_SECONDS = 1.0
 """How far the clocks of two replicas may differ: a mail is begun only so long before its lease ends."""
 
 FAILURE_REASON_LENGTH_MAX = 500
+LAST_ERROR_LENGTH_MAX = 500
 
 
 class Kind(StrEnum):
@@ -36,7 +37,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One e-mail. ``lease_expire_time`` is when another may try; it means nothing once it is final."""
+    """One e-mail. ``lease_expire_time`` is when another may try; it means nothing once it is final.
+
+    ``last_error`` says why it is not sent yet, without addresses; it is empty once it is final.
+    """
 
     order_id: str
     kind: Kind
@@ -47,6 +51,7 @@ class Notification:
     send_time: datetime | None = None
     message_id: str = ""
     failure_reason: str = ""
+    last_error: str = ""
 
     @property
     def notification_id(self) -> str:

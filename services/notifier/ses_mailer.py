@@ -1,17 +1,38 @@
 """Mail through SES v2, and what its errors mean.
 
 The tables say which errors are a mail's own and which are everybody's. What is in none of them is
-:class:`DependencyFailed`: losing a mail is worse than repeating one.
+:class:`DependencyFailed`: losing a mail is worse than repeating one. Where SES said no, or was not reached, it
+has no mail; where it broke or fell silent it may have one (:class:`MailUnconfirmed`).
 """
 
 import asyncio
 import re
+import socket
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+import aiohttp
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProxyConnectionError,
+    SSLError,
+)
 
-from services.notifier.errors import Dependency, DependencyDown, DependencyFailed, MailRefused, without_addresses
+from services.notifier.errors import (
+    Dependency,
+    DependencyDown,
+    DependencyFailed,
+    MailRefused,
+    MailUnconfirmed,
+    without_addresses,
+)
 from services.notifier.mail import Mail
 
 if TYPE_CHECKING:
@@ -51,6 +72,16 @@ DOWN = frozenset(
 )
 """Nobody's mail is accepted now, whether SES, our account or our keys are the reason."""
 
+NOT_SENT = (
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProxyConnectionError,
+    SSLError,
+)
+"""There was nobody to give the mail to; every other failure may have come after SES had it."""
+
 
 class SesMailer:
     """See :class:`services.notifier.mailer.Mailer`. The client must not try again by itself."""
@@ -85,8 +116,12 @@ class SesMailer:
         except ParamValidationError as error:
             raise MailRefused(without_addresses(str(error))) from error
         except (BotoCoreError, TimeoutError, OSError) as error:
-            raise DependencyDown(Dependency.SES, f"does not answer ({type(error).__name__})") from error
-        return answer["MessageId"]
+            why = f"does not answer ({type(error).__name__})"
+            raise (DependencyDown(Dependency.SES, why) if _was_not_sent(error) else MailUnconfirmed(why)) from error
+        message_id = answer.get("MessageId", "")
+        if not message_id:
+            raise MailUnconfirmed("answers with no id of a mail")
+        return message_id
 
     async def probe(self) -> None:
         """See the port: the sender, its domain or a domain above is an identity that may send."""
@@ -123,9 +158,18 @@ def _meaning_of(error: ClientError) -> MailRefused | DependencyDown:
         return DependencyFailed(Dependency.SES, words)
     if code in REFUSED:
         return MailRefused(words)
-    if _is_outage(error):
+    if code in DOWN:
         return DependencyDown(Dependency.SES, words)
+    if _is_outage(error):  # it broke, before or after it took the mail
+        return MailUnconfirmed(words)
     return DependencyFailed(Dependency.SES, words)
+
+
+def _was_not_sent(error: Exception) -> bool:
+    if isinstance(error, EndpointConnectionError):
+        # aiobotocore says so, too, of a connection that broke while it was used.
+        return isinstance(error.kwargs.get("error"), (aiohttp.ClientConnectorError, socket.gaierror))
+    return isinstance(error, NOT_SENT)
 
 
 def _is_outage(error: ClientError) -> bool:

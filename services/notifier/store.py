@@ -36,8 +36,15 @@ class NotificationStore(Protocol):
         """
         ...
 
-    async def release(self, lease: Lease, now: datetime) -> None:
-        """Give the notification up before its lease is over. Nothing happens when it is another's."""
+    async def release(self, lease: Lease, now: datetime, error: str) -> None:
+        """Give the notification up before its lease is over, because of ``error``.
+
+        Nothing happens when it is another's or final.
+        """
+        ...
+
+    async def note_error(self, lease: Lease, error: str) -> None:
+        """Keep the lease, and say why nothing is sent yet. Nothing happens when it is another's or final."""
         ...
 
     async def mark_sent(self, lease: Lease, message_id: str, now: datetime) -> bool:

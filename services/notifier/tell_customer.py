@@ -7,7 +7,13 @@ from time import monotonic
 
 from chassis.background import Backoff, finish
 from chassis.clock import Clock
-from services.notifier.errors import DependencyDown, MailRefused, NotificationLeased
+from services.notifier.errors import (
+    DependencyDown,
+    MailRefused,
+    MailUnconfirmed,
+    NotificationLeased,
+    without_addresses,
+)
 from services.notifier.mail import render
 from services.notifier.mailer import Mailer
 from services.notifier.metrics import MAILS, MAILS_REPEATED, MARKS_LOST
@@ -25,7 +31,8 @@ class Teller:
     """Sends each notification once.
 
     SES cannot be asked whether it has a mail already. A mail repeats when SES accepted it and the answer
-    or our mark was lost, or when the process froze between looking at the lease and sending.
+    or our mark was lost, or when the process froze between looking at the lease and sending. While SES may
+    have a mail the lease is kept, so that a slow SES gets it rarely, not as often as it can be asked.
     ``send_seconds`` is how long the mailer may take.
     """
 
@@ -42,7 +49,7 @@ class Teller:
         """Return when the customer was told or cannot be.
 
         :raises NotificationLeased: when another delivery may be sending at this moment.
-        :raises DependencyDown: when the database or SES is.
+        :raises DependencyDown: when the database or SES is; nothing was sent, or it is MailUnconfirmed.
         """
         now = self._clock.now()
         lease = Lease.begin(order.order_id, order.outcome, now, self._lease_seconds)
@@ -54,21 +61,29 @@ class Teller:
             raise NotificationLeased((claim.notification.lease_expire_time - now).total_seconds())
 
     async def _send(self, order: Order, lease: Lease, notification: Notification) -> None:
-        mail = render(order)
         now = self._clock.now()
         if not lease.outlives(now, self._send_seconds):
             raise NotificationLeased((lease.expire_time - now).total_seconds())
         if notification.attempts > 1:
             MAILS_REPEATED.inc()
         try:
-            message_id = await self._mailer.send(order.recipient, mail)
+            message_id = await self._mailer.send(order.recipient, render(order))
         except MailRefused as refusal:
             MAILS.labels(order.outcome, "refused").inc()
             _log.warning("mail refused for good: %s", refusal.message, extra={"fields": _fields(lease)})
             await self._mark(lease, partial(self._store.mark_failed, lease, refusal.message))
-        except DependencyDown:
+        except MailUnconfirmed as error:
             MAILS.labels(order.outcome, "unknown").inc()
-            await self._release(lease)
+            await self._note(lease, self._store.note_error(lease, without_addresses(error.message)))
+            raise
+        except DependencyDown as error:
+            MAILS.labels(order.outcome, "not_taken").inc()
+            # The next attempt may begin at once.
+            await self._note(lease, self._store.release(lease, self._clock.now(), without_addresses(error.message)))
+            raise
+        except Exception as bug:
+            words = without_addresses(f"{type(bug).__name__}: {bug}")
+            await self._note(lease, self._store.note_error(lease, words))
             raise
         else:
             MAILS.labels(order.outcome, "sent").inc()
@@ -93,12 +108,12 @@ class Teller:
             _log.error("the lease was lost while the mail was sent", extra={"fields": _fields(lease)})
             raise NotificationLeased(self._lease_seconds)
 
-    async def _release(self, lease: Lease) -> None:
-        """Let the next attempt begin at once; when that fails the lease runs out by itself."""
+    async def _note(self, lease: Lease, noted: Awaitable[None]) -> None:
+        """Write down why nothing was sent, if that is possible: a lease that stays runs out by itself."""
         try:
-            await self._store.release(lease, self._clock.now())
+            await noted
         except DependencyDown as error:
-            _log.warning("the lease is not released: %s", error.message, extra={"fields": _fields(lease)})
+            _log.warning("trouble with a mail is not noted: %s", error.message, extra={"fields": _fields(lease)})
 
 
 def _fields(lease: Lease) -> dict[str, str]:

@@ -168,7 +168,7 @@ asyncio.run(main())
 async def until(happened: Callable[[], bool]) -> None:
     """Wait for what another process does to files and processes: nothing in this one tells."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not happened():  # noqa: ASYNC110 - see above
+        while not happened():
             await asyncio.sleep(0.01)
 
 

@@ -109,7 +109,7 @@ def test_each_process_is_told_its_own_keys_only(tmp_path: Path) -> None:
     told = mesh_environments(settings, kept_secrets(StateDirectory(tmp_path)))
 
     assert [name for name, keys in told.items() if "JWT_SECRET" in keys] == ["auth"]
-    assert [name for name, keys in told.items() if "HOLD_SECONDS" in keys] == ["inventory"]
+    assert [name for name, keys in told.items() if "HOLD_SECONDS" in keys] == ["inventory", "orders"]
     assert [name for name, keys in told.items() if "SWEEP_AGE_SECONDS" in keys] == ["orders"]
     assert [name for name, keys in told.items() if "AWS_SES_SENDER_EMAIL" in keys] == ["notifier"]
     assert [name for name, keys in told.items() if "SERVICE_CLIENT_SECRET" in keys] == ["orders", "notifier"]

@@ -44,6 +44,24 @@ class Auth(AuthServiceServicer):
     async def GetCurrentUser(self, request: Any, context: Any) -> Any: ...
 
 
+class Token:
+    """Gives the notifier's own token, or none; after a refusal it gives ``successor``."""
+
+    def __init__(self, issuer: TestIssuer, client_id: str = "notifier") -> None:
+        self.current = self.successor = issuer.service(client_id)
+        self.trouble: Exception | None = None
+        self.refusals: list[str] = []
+
+    async def token(self) -> str:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.current
+
+    def refused(self, token: str) -> None:
+        self.refusals.append(token)
+        self.current = self.successor
+
+
 class Orders(OrderServiceServicer):
     """Answers with what a test put in, and remembers who asked for what."""
 

@@ -46,7 +46,7 @@ class Mesh:
 
     async def until_the_queue_is_empty(self) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self.aws.counts() != (0, 0):  # noqa: ASYNC110 - SQS has to be asked
+            while await self.aws.counts() != (0, 0):  # SQS has to be asked
                 await asyncio.sleep(POLL_SECONDS)
 
 

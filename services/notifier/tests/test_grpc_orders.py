@@ -6,7 +6,7 @@ from time import monotonic
 import pytest
 
 from chassis import errors
-from chassis.call import Call, begin_call
+from chassis.call import Call, calling
 from chassis.channels import open_channel
 from chassis.testing import TestIssuer
 from ordermesh.orders.v1 import order_service_pb2 as pb
@@ -15,23 +15,10 @@ from services.notifier.grpc_orders import GrpcOrders
 from services.notifier.money import Money
 from services.notifier.notification import Kind
 from services.notifier.order import Item
-from services.notifier.tests.neighbours import Orders, neighbour_address, order_message, orders_service
+from services.notifier.tests.neighbours import Orders, Token, neighbour_address, order_message, orders_service
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SERVICE = pb.DESCRIPTOR.services_by_name["OrderService"]
-
-
-class Token:
-    """Gives the notifier's own token, or none."""
-
-    def __init__(self, issuer: TestIssuer, client_id: str = "notifier") -> None:
-        self._token = issuer.service(client_id)
-        self.trouble: Exception | None = None
-
-    async def token(self) -> str:
-        if self.trouble is not None:
-            raise self.trouble
-        return self._token
 
 
 @pytest.fixture
@@ -103,9 +90,8 @@ async def test_confirming_tells_orders(orders: GrpcOrders, remote: Orders) -> No
 
 
 async def test_calls_carry_the_trace_of_the_message(orders: GrpcOrders, remote: Orders) -> None:
-    begin_call(Call("r-1", TRACEPARENT, monotonic() + 10))
-
-    await orders.process("o-1")
+    with calling(Call("r-1", TRACEPARENT, monotonic() + 10)):
+        await orders.process("o-1")
 
     assert remote.traceparents == [TRACEPARENT]
 
@@ -140,9 +126,7 @@ async def test_what_may_concern_one_order_is_doubtful(orders: GrpcOrders, remote
 
 
 async def test_no_time_left_is_an_outage(orders: GrpcOrders) -> None:
-    begin_call(Call("r-1", "", monotonic()))
-
-    with pytest.raises(DependencyDown, match="no time is left"):
+    with calling(Call("r-1", "", monotonic())), pytest.raises(DependencyDown, match="no time is left"):
         await orders.process("o-1")
 
 
@@ -158,11 +142,31 @@ async def test_without_a_token_orders_is_out_of_reach(orders: GrpcOrders, token:
             await asked
 
 
+async def test_a_refused_token_is_replaced_and_the_call_made_again(
+    orders: GrpcOrders, token: Token, remote: Orders
+) -> None:
+    token.current = outdated = TestIssuer().service("notifier")
+
+    order = await orders.process("o-1")
+
+    assert order.order_id == "o-1"
+    assert token.refusals == [outdated]
+    assert len(remote.callers) == 1
+
+
+async def test_a_token_that_is_refused_again_and_again_is_an_outage(orders: GrpcOrders, token: Token) -> None:
+    token.current = token.successor = TestIssuer().service("notifier")
+
+    with pytest.raises(DependencyDown, match="UNAUTHENTICATED") as caught:
+        await orders.confirm_told("o-1")
+
+    assert not isinstance(caught.value, DependencyFailed)
+
+
 async def test_orders_that_is_down_is_an_outage(token: Token) -> None:
-    begin_call(Call("r-1", "", monotonic() + 1.5))
     async with open_channel("127.0.0.1:1", SERVICE) as channel:
         orders = GrpcOrders(channel, token)
 
         for asked in (orders.process("o-1"), orders.probe()):
-            with pytest.raises(DependencyDown):
+            with calling(Call("r-1", "", monotonic() + 1.5)), pytest.raises(DependencyDown):
                 await asked

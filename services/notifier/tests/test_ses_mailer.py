@@ -1,17 +1,19 @@
 """SES: a real moto server, and answers that only the real SES gives."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from chassis.aws import AwsConfig, open_aws_client
 from chassis.config import Secret
 from deploy.local.mails import received_mails
-from services.notifier.errors import Dependency, DependencyDown, DependencyFailed, MailRefused
+from services.notifier.errors import Dependency, DependencyDown, DependencyFailed, MailRefused, MailUnconfirmed
 from services.notifier.mail import render
 from services.notifier.ses_mailer import SesMailer, identities_of
 from services.notifier.tests.scene import Aws, order
@@ -49,6 +51,38 @@ async def silent_server() -> AsyncIterator[str]:
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def server_that(breaks: Callable[[asyncio.StreamWriter], None]) -> AsyncIterator[str]:
+    """Reads a request, and then only breaks."""
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        breaks(writer)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
+
+
+def answer_html(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>")
+    writer.close()
+
+
+def answer_in_part(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
+    writer.close()
 
 
 @asynccontextmanager
@@ -122,8 +156,7 @@ async def test_the_reason_of_a_refusal_has_no_address_in_it() -> None:
         ("SendingPausedException", 400),
         ("MailFromDomainNotVerifiedException", 400),
         ("ExpiredTokenException", 403),
-        ("InternalServiceErrorException", 500),
-        ("503", 503),
+        ("Throttling", 503),
     ],
 )
 async def test_what_concerns_everybody_is_an_outage(code: str, status: int) -> None:
@@ -146,22 +179,62 @@ async def test_what_concerns_everybody_is_an_outage(code: str, status: int) -> N
     ],
 )
 async def test_what_is_not_clear_loses_no_mail(code: str, message: str) -> None:
-    with pytest.raises(DependencyFailed):
+    with pytest.raises(DependencyFailed) as caught:
         await scripted(code, message).send("ada@example.com", MAIL)
 
+    assert not isinstance(caught.value, MailUnconfirmed), "SES said that it did not take it"
 
-async def test_an_ses_that_is_down_is_an_outage() -> None:
-    async with mailer_at("http://127.0.0.1:1", 5) as mailer:
-        with pytest.raises(DependencyDown, match="does not answer"):
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://ses.invalid"], ids=["refused", "no-such-name"])
+async def test_an_ses_that_is_not_reached_has_no_mail(url: str) -> None:
+    async with mailer_at(url, 5) as mailer:
+        with pytest.raises(DependencyDown, match="does not answer") as caught:
             await mailer.send("ada@example.com", MAIL)
         with pytest.raises(DependencyDown, match="does not answer"):
             await mailer.probe()
 
+    assert not isinstance(caught.value, DependencyFailed)
 
-async def test_an_ses_that_never_answers_is_an_outage_after_the_bound() -> None:
-    async with silent_server() as url, mailer_at(url, 0.05) as mailer:
-        with pytest.raises(DependencyDown, match="does not answer"):
+
+async def test_without_tls_on_the_other_side_ses_has_no_mail() -> None:
+    async with server_that(close) as url, mailer_at(url.replace("http:", "https:"), 5) as mailer:
+        with pytest.raises(DependencyDown) as caught:
             await mailer.send("ada@example.com", MAIL)
+
+    assert not isinstance(caught.value, DependencyFailed)
+
+
+async def test_without_keys_ses_has_no_mail() -> None:
+    client: Any = ScriptedSes("", "")
+    client.error = NoCredentialsError()
+
+    with pytest.raises(DependencyDown) as caught:
+        await SesMailer(client, "orders@example.com", 5).send("ada@example.com", MAIL)
+
+    assert not isinstance(caught.value, DependencyFailed)
+
+
+async def test_an_ses_that_does_not_answer_within_the_bound_may_have_the_mail() -> None:
+    async with silent_server() as url, mailer_at(url, 0.05) as mailer:
+        with pytest.raises(MailUnconfirmed, match="does not answer"):
+            await mailer.send("ada@example.com", MAIL)
+
+
+@pytest.mark.parametrize("breaks", [close, reset, answer_html, answer_in_part])
+async def test_an_ses_that_breaks_after_it_was_asked_may_have_the_mail(
+    breaks: Callable[[asyncio.StreamWriter], None],
+) -> None:
+    async with server_that(breaks) as url, mailer_at(url, 5) as mailer:
+        with pytest.raises(MailUnconfirmed):
+            await mailer.send("ada@example.com", MAIL)
+
+
+@pytest.mark.parametrize(("code", "status"), [("InternalServiceErrorException", 500), ("503", 503)])
+async def test_an_ses_that_fails_by_itself_may_have_the_mail(code: str, status: int) -> None:
+    with pytest.raises(MailUnconfirmed) as caught:
+        await scripted(code, status=status).send("ada@example.com", MAIL)
+
+    assert caught.value.dependency is Dependency.SES
 
 
 async def test_keys_that_may_not_ask_for_identities_pass_the_probe() -> None:

@@ -57,7 +57,7 @@ async def test_a_released_lease_can_be_taken_at_once(store: NotificationStore, c
     lease = lease_on(clock)
     await store.claim(lease, clock.now())
 
-    await store.release(lease, clock.now())
+    await store.release(lease, clock.now(), "SES: Throttling")
 
     assert (await store.claim(lease_on(clock), clock.now())).granted
 
@@ -68,12 +68,14 @@ async def test_a_lease_that_was_lost_releases_and_marks_nothing(store: Notificat
     clock.advance(15)
     await store.claim(lease_on(clock), clock.now())
 
-    await store.release(lost, clock.now())
+    await store.release(lost, clock.now(), "SES: Throttling")
+    await store.note_error(lost, "SES: does not answer")
 
     assert not await store.mark_sent(lost, "mail-1", clock.now())
     assert not await store.mark_failed(lost, "no")
     assert not (await store.claim(lease_on(clock), clock.now())).granted
-    assert (await only_row(store)).state is State.SENDING
+    row = await only_row(store)
+    assert (row.state, row.last_error) == (State.SENDING, "")
 
 
 async def test_a_sent_mail_is_never_claimed_again(store: NotificationStore, clock: ManualClock) -> None:
@@ -117,9 +119,38 @@ async def test_a_release_after_the_mark_changes_nothing(store: NotificationStore
     await store.claim(lease, clock.now())
     await store.mark_sent(lease, "mail-1", clock.now())
 
-    await store.release(lease, clock.now())
+    await store.release(lease, clock.now(), "SES: Throttling")
+    await store.note_error(lease, "SES: does not answer")
 
-    assert (await only_row(store)).state is State.SENT
+    row = await only_row(store)
+    assert (row.state, row.last_error) == (State.SENT, "")
+
+
+async def test_an_error_is_kept_with_the_lease_and_through_the_next_claim(
+    store: NotificationStore, clock: ManualClock
+) -> None:
+    lease = lease_on(clock)
+    await store.claim(lease, clock.now())
+
+    await store.note_error(lease, "SES: does not answer" + "!" * 1000)
+
+    assert not (await store.claim(lease_on(clock), clock.now())).granted
+    clock.advance(15)
+    kept = (await store.claim(lease_on(clock), clock.now())).notification.last_error
+    assert kept.startswith("SES: does not answer")
+    assert len(kept) == 500
+
+
+async def test_a_final_notification_has_no_last_error(store: NotificationStore, clock: ManualClock) -> None:
+    sent, refused = lease_on(clock, "o-1"), lease_on(clock, "o-2")
+    for lease in (sent, refused):
+        await store.claim(lease, clock.now())
+        await store.note_error(lease, "SES: does not answer")
+
+    await store.mark_sent(sent, "mail-1", clock.now())
+    await store.mark_failed(refused, "no such address")
+
+    assert [row.last_error for row in await store.list_page("", 10, None)] == ["", ""]
 
 
 async def test_each_kind_is_a_notification_of_its_own(store: NotificationStore, clock: ManualClock) -> None:

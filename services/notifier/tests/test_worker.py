@@ -9,6 +9,7 @@ from services.notifier.errors import (
     DependencyDown,
     DependencyFailed,
     MailRefused,
+    MailUnconfirmed,
     OrderRefused,
 )
 from services.notifier.mail import Mail
@@ -19,7 +20,8 @@ from services.notifier.notification import Kind, Lease, State
 from services.notifier.tests.scene import Scene, event_body
 
 ORDERS_DOWN = DependencyDown(Dependency.ORDERS, "UNAVAILABLE")
-SES_DOWN = DependencyDown(Dependency.SES, "does not answer")
+SES_THROTTLES = DependencyDown(Dependency.SES, "Throttling: not ada@example.com now")
+SES_IS_SLOW = MailUnconfirmed("does not answer (TimeoutError)")
 
 
 class HeldMailer(MemoryMailer):
@@ -171,17 +173,39 @@ async def test_nothing_is_received_while_orders_is_healthy_but_what_it_needs_is_
 
 
 async def test_an_outage_of_ses_is_no_failure_of_the_mail(scene: Scene) -> None:
-    scene.mailer.trouble = SES_DOWN
-    message_id = await scene.place("o-1")
+    scene.mailer.trouble = SES_THROTTLES
+    await scene.place("o-1")
 
     async with scene.working():
         await scene.mailer.until_tried(1)
         scene.mailer.trouble = None
-        await scene.queue.until_received(message_id)
         await scene.queue.until_empty()
 
+    row = (await scene.notifications())["o-1"]
     assert len(scene.mailer.sent) == 1
-    assert (await scene.notifications())["o-1"].state is State.SENT
+    assert (row.state, row.attempts, row.last_error) == (State.SENT, 2, "")
+
+
+async def test_a_mail_in_trouble_says_so_in_its_row_without_addresses(scene: Scene) -> None:
+    scene.mailer.trouble = SES_THROTTLES
+    await scene.place("o-1")
+
+    async with scene.working():
+        await scene.mailer.until_tried(1)
+
+    row = (await scene.notifications())["o-1"]
+    assert (row.state, row.last_error) == (State.SENDING, "SES: Throttling: not <address> now")
+
+
+async def test_a_bug_while_sending_is_in_the_row_too(scene: Scene) -> None:
+    scene.mailer.trouble = ZeroDivisionError("of ada@example.com")
+    await scene.place("o-1")
+    await scene.place("o-2")
+
+    async with scene.working():
+        await scene.mailer.until_tried(2)
+
+    assert {row.last_error for row in (await scene.notifications()).values()} == {"ZeroDivisionError: of <address>"}
 
 
 async def test_messages_waiting_for_a_long_outage_are_given_back_but_one(scene: Scene) -> None:
@@ -281,16 +305,60 @@ async def test_a_mail_that_was_sent_is_marked_through_an_outage_of_the_database(
 
 
 async def test_a_lost_answer_of_ses_repeats_the_mail_rather_than_losing_it(scene: Scene) -> None:
-    scene.mailer.lost_answer = SES_DOWN
-    await scene.place("o-1")
+    scene.mailer.lost_answer = SES_IS_SLOW
+    message_id = await scene.place("o-1")
 
     async with scene.working():
-        await scene.mailer.until_sent(1)
+        await scene.queue.until(lambda: 0 < scene.queue.hidden_seconds(message_id) < 30)
         scene.mailer.lost_answer = None
+        scene.clock.advance(15)
         await scene.queue.until_empty()
 
+    row = (await scene.notifications())["o-1"]
     assert len(scene.mailer.sent) == 2
-    assert (await scene.notifications())["o-1"].attempts == 2
+    assert (row.state, row.attempts, row.last_error) == (State.SENT, 2, "")
+
+
+async def test_a_slow_ses_gets_a_mail_again_only_when_its_lease_is_over_and_later_each_time(scene: Scene) -> None:
+    """SES takes every mail, answers too late, and passes its probe."""
+    scene.mailer.lost_answer = SES_IS_SLOW
+    message_id = await scene.place("o-1")
+    begun = scene.clock.now()
+    sent_at: list[float] = []
+
+    async with scene.working():
+        for delivery in range(1, 8):
+            await scene.queue.until(
+                lambda delivery=delivery: (  # type: ignore[misc] # bound now
+                    scene.queue.receive_count(message_id) == delivery and scene.queue.hidden_seconds(message_id) != 30
+                )
+            )
+            if len(scene.mailer.sent) > len(sent_at):
+                sent_at.append((scene.clock.now() - begun).total_seconds())
+            scene.clock.advance(scene.queue.hidden_seconds(message_id))
+        row = (await scene.notifications())["o-1"]
+
+    assert sent_at == [0, 15, 30, 62, 126]
+    assert (row.state, row.last_error) == (State.SENDING, "SES: does not answer (TimeoutError)")
+
+
+async def test_stopping_keeps_the_lease_of_a_mail_that_ses_may_have(scene: Scene) -> None:
+    class SilentMailer(MemoryMailer):
+        async def probe(self) -> None:
+            raise DependencyDown(Dependency.SES, "does not answer")
+
+    scene.mailer = SilentMailer()
+    scene.mailer.lost_answer = SES_IS_SLOW
+    message_id = await scene.place("o-1")
+
+    async with scene.working(drain_seconds=60) as worker:
+        await scene.mailer.until_sent(1)
+        worker.cancel()
+        await asyncio.wait([worker])
+
+    row = (await scene.notifications())["o-1"]
+    assert given_back(scene.queue, message_id)
+    assert (row.lease_expire_time - scene.clock.now()).total_seconds() == 15
 
 
 async def test_no_more_is_in_flight_than_there_is_room_for(scene: Scene) -> None:
