@@ -43,6 +43,10 @@ demo: install  ## Run the mesh on free ports and tell the life of an order
 clean:  ## Forget what `make up` and `make demo` kept in .local
 	@$(PYTHON) -m deploy.local.clean
 
+.PHONY: bench
+bench: install  ## Many customers want the same thing: how long it takes, and what the audit says
+	@$(BIN)/python -m bench
+
 .PHONY: test lint format
 test: install  ## Run the tests: units, then the whole mesh on real components
 	@$(BIN)/python -m tests.parts

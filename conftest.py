@@ -28,6 +28,7 @@ from deploy.local.supervisor import Supervisor
 reach_this_machine_directly()
 
 QUICK = {
+    "HOLD_SECONDS": "6",
     "SWEEP_AGE_SECONDS": "5",
     "RELAY_LEASE_SECONDS": "2",
     "VISIBILITY_SECONDS": "3",

@@ -1,6 +1,7 @@
 """Parts of the mesh go away and come back; accepted orders still end, and nothing is lost."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from deploy.local.mails import received_mails
 from tests.e2e.conftest import Shop, bearer, eventually
@@ -89,3 +90,28 @@ async def test_a_killed_service_comes_back_and_goes_on(shop: Shop, ada: str) -> 
 
     await assert_all_processed(shop, ada, order_ids)
     assert (await shop.http.get(f"/api/inventory/{sku}", headers=bearer(ada))).json()["available"] == 80
+
+
+async def test_an_accepted_order_keeps_its_stock_however_long_it_waits(shop: Shop, ada: str) -> None:
+    """Orders renews the hold of an order that nobody processes; without that it would go to the next customer."""
+    sku = await shop.item(2)
+    await shop.stack.stop("notifier")
+    order_id = (await shop.order(ada, (sku, 2))).json()["orderId"]
+
+    async def expire_time() -> datetime:
+        answer = await shop.http.get(f"/api/reservations/{order_id}", headers=bearer(shop.admin))
+        return datetime.fromisoformat(answer.json()["expireTime"])
+
+    first = await expire_time()
+
+    async def outlived_its_first_hold() -> bool:
+        return datetime.now(UTC) > first
+
+    await eventually(outlived_its_first_hold)
+    somebody_else = await shop.order(await shop.customer(), (sku, 1))
+    await shop.stack.start("notifier")
+    await shop.settled()
+
+    assert await expire_time() > first
+    assert (somebody_else.status_code, somebody_else.json()["reason"]) == (409, "OUT_OF_STOCK")
+    await assert_all_processed(shop, ada, [order_id])
