@@ -66,4 +66,4 @@ async def test_seeding_again_changes_nothing(stack: Stack) -> None:
         await seed(stack.settings, stack.environment)
 
         assert await client.inventory.items.find().to_list() == before
-        assert len(before) == len(STOCK)
+        assert {item["_id"] for item in before} >= {sku for sku, *_ in STOCK}
