@@ -1,0 +1,1 @@
+"""Faults, kills and crashes under load, and the audit that finds nothing wrong afterwards."""

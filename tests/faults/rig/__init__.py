@@ -1,0 +1,1 @@
+"""What the fault suite runs with: load, faults, and stand-ins for AWS and the network."""
