@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from bench.invariants import broken, open_databases, unsettled
+from bench.audit import broken, open_databases, unsettled
 from deploy.local.console import Console
 from deploy.local.environments import reach_this_machine_directly
 from deploy.local.settings import Settings, isolated

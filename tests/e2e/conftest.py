@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from bench.invariants import broken, open_databases, unsettled
+from bench.audit import broken, open_databases, unsettled
 from deploy.local.stack import Stack
 
 WAIT_SECONDS_MAX = 60.0
