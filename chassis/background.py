@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, TypeVar
@@ -17,6 +17,8 @@ BACKOFF_SECONDS_MIN = 0.2
 BACKOFF_SECONDS_MAX = 2.0
 ALIVE_SECONDS = 10.0
 """A loop that lived this long begins again with the smallest backoff."""
+
+CANCEL_AGAIN_SECONDS = 0.5
 
 
 class Backoff:
@@ -78,8 +80,20 @@ async def running(task: asyncio.Task[None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await cancel_until_over([task], CANCEL_AGAIN_SECONDS)
+
+
+async def cancel_until_over(tasks: Iterable[asyncio.Task[None]], again_seconds: float) -> None:
+    """Cancel ``tasks`` and wait until all are over; those that are not are cancelled again every ``again_seconds``.
+
+    A cancellation can get lost: before Python 3.12 ``asyncio.wait_for``, which drivers use, answers with the result
+    when it comes in the same moment (python/cpython#86296).
+    """
+    unfinished = set(tasks)
+    while unfinished:
+        for task in unfinished:
+            task.cancel()
+        _, unfinished = await asyncio.wait(unfinished, timeout=again_seconds)
 
 
 async def finish(work: Awaitable[T]) -> T:

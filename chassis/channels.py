@@ -34,7 +34,20 @@ _RETRY_POLICY = {
     "backoffMultiplier": 2,
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
-_RETRY_BUDGET = {"maxTokens": 10, "tokenRatio": 0.1}
+_RETRY_BUDGET = {"maxTokens": 100, "tokenRatio": 0.1}
+"""A failed call costs a token, a good one brings a tenth of one back; below half of them nothing is repeated.
+So what was in flight in a replica that dies is repeated, and a service that is down gets no more than
+50 calls and one in ten above what its callers ask for."""
+
+RECONNECT_SECONDS_MAX = 0.5
+"""A replica that is back is found again within this, and a fifth more. It says that it serves only after that
+(see chassis.server), so whoever waits until one is ready before stopping the next leaves nobody without any."""
+
+CONNECT_SECONDS_MAX = 2.0
+"""A connection that takes longer than this to come about is given up."""
+
+RESOLVE_SECONDS_MIN = 1.0
+"""Names are not resolved more often than this; gRPC's own 30 s would hide new replicas while old ones go."""
 
 
 class TokenSource(Protocol):
@@ -134,7 +147,12 @@ def _options(service: ServiceDescriptor, *, retries: bool) -> list[tuple[str, An
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 5_000),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.min_reconnect_backoff_ms", _milliseconds(CONNECT_SECONDS_MAX)),  # its name misleads
+        ("grpc.max_reconnect_backoff_ms", _milliseconds(RECONNECT_SECONDS_MAX)),
+        ("grpc.dns_min_time_between_resolutions_ms", _milliseconds(RESOLVE_SECONDS_MIN)),
         ("grpc.enable_retries", 1),
     ]
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(1000 * seconds)

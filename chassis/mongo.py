@@ -16,6 +16,7 @@ from pymongo.errors import (
     PyMongoError,
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
+    WriteConcernError,
 )
 from pymongo.monitoring import (
     ServerHeartbeatFailedEvent,
@@ -36,8 +37,8 @@ SERVER_SELECTION_SECONDS = 3.0
 
 POOL_SIZE_MAX = 50
 
-MONGO_DOWN = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
-"""What the driver raises when its server does not answer; callers see UNAVAILABLE."""
+MONGO_DOWN = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WriteConcernError)
+"""What the driver raises when its server does not answer, or does not confirm; callers see UNAVAILABLE."""
 
 
 @dataclass(frozen=True)

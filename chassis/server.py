@@ -6,8 +6,9 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from time import monotonic
 from typing import Any, Self
 from wsgiref.simple_server import WSGIServer
 
@@ -17,8 +18,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
-from chassis.background import retry_until_done, supervise
-from chassis.channels import MESSAGE_BYTES_MAX
+from chassis.background import cancel_until_over, retry_until_done, running, supervise
+from chassis.channels import MESSAGE_BYTES_MAX, RECONNECT_SECONDS_MAX
 from chassis.config import ConfigError, Environment
 from chassis.contract import methods_of
 from chassis.errors import Unavailable, read_details
@@ -33,6 +34,13 @@ from chassis.mongo import MONGO_DOWN
 _log = logging.getLogger(__name__)
 
 PREPARE_TRANSIENT = (*MONGO_DOWN, Unavailable, grpc.aio.AioRpcError, OSError)
+
+FOUND_SECONDS = 1.2 * RECONNECT_SECONDS_MAX + 0.2
+"""Callers that lost this replica have connected again when it has listened for so long: gRPC adds up to a fifth
+to its backoff. Only then does it say that it serves, so that none of them still looks for it when the next one goes."""
+
+GIVE_BACK_SECONDS = 1.2
+"""What a loop may take after the drain, to give back what it could not finish."""
 
 _NOT_TRANSIENT = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
@@ -158,16 +166,14 @@ async def running_server(config: ServerConfig, application: Application, address
     port = await server.start(address)
     loops: list[asyncio.Task[None]] = []
     try:
-        for name, step in application.prepare:
-            await retry_until_done(name, partial(_attempt, name, step), PREPARE_TRANSIENT)
+        preparing = asyncio.create_task(_prepare(application))
+        async with running(preparing):
+            await asyncio.shield(preparing)
         loops = [asyncio.create_task(supervise(name, loop), name=name) for name, loop in application.loops]
         await server.serve()
         yield port
     finally:
-        stopping = asyncio.create_task(server.stop())
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(stopping, *loops, return_exceptions=True)
+        await asyncio.gather(server.stop(), cancel_until_over(loops, config.drain_seconds + GIVE_BACK_SECONDS))
 
 
 async def serve(config: ServerConfig, application: AbstractAsyncContextManager[Application]) -> None:
@@ -176,10 +182,22 @@ async def serve(config: ServerConfig, application: AbstractAsyncContextManager[A
         opened = await stack.enter_async_context(application)
         if config.metrics_port is not None:
             stack.callback(_serve_metrics(config.metrics_port).shutdown)
+        opened = replace(
+            opened, prepare=[*opened.prepare, ("callers", partial(_sleep_until, monotonic() + FOUND_SECONDS))]
+        )
         address = f"{config.listen_host}:{config.grpc_port}"
         await stack.enter_async_context(running_server(config, opened, address))
         _log.info("serving on %s", address)
         await asyncio.Event().wait()
+
+
+async def _prepare(application: Application) -> None:
+    for name, step in application.prepare:
+        await retry_until_done(name, partial(_attempt, name, step), PREPARE_TRANSIENT)
+
+
+async def _sleep_until(time: float) -> None:
+    await asyncio.sleep(max(0.0, time - monotonic()))
 
 
 async def _attempt(name: str, step: Callable[[], Awaitable[None]]) -> None:

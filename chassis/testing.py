@@ -119,4 +119,30 @@ async def collecting_scans(database: Database) -> AsyncIterator[list[Document]]:
     )
 
 
-__all__: Sequence[str] = ("TEST_SERVER", "ManualClock", "TestIssuer", "bearer", "collecting_scans", "served")
+@asynccontextmanager
+async def failing(database: Database, *commands: str, times: int | None = 1, **failure: object) -> AsyncIterator[None]:
+    """MongoDB fails the next ``times`` of these commands (None: all).
+
+    Only those of this database's client. ``failure`` is what MongoDB's own fail point ``failCommand`` knows:
+    ``errorCode`` and ``closeConnection`` fail a command before it is done, ``writeConcernError`` after;
+    ``blockConnection`` with ``blockTimeMS`` delays it. The server must run with ``enableTestCommands``.
+    """
+    admin = database.client.admin
+    mode: object = "alwaysOn" if times is None else {"times": times}
+    where = {"failCommands": list(commands), "appName": database.client.options.pool_options.appname}
+    await admin.command("configureFailPoint", "failCommand", mode=mode, data=where | failure)
+    try:
+        yield
+    finally:
+        await admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+__all__: Sequence[str] = (
+    "TEST_SERVER",
+    "ManualClock",
+    "TestIssuer",
+    "bearer",
+    "collecting_scans",
+    "failing",
+    "served",
+)

@@ -14,7 +14,7 @@ from gateway.body import BODY_SECONDS_MAX, read_body
 from gateway.errors import ClientGone, MethodNotAllowed, Refusal, Stopping, TooManyRequests
 from gateway.exchange import Endpoint, Receive, Request, Response, Scope, Send, header_map
 from gateway.forward import begin_request
-from gateway.health import PROBES
+from gateway.health import PROBES, Ready
 from gateway.router import Router
 
 _log = logging.getLogger(__name__)
@@ -40,6 +40,11 @@ class Gateway:
         self._body_seconds_max = body_seconds_max
         self._requests_max = requests_max
         self._in_flight = 0
+        self._is_lame_duck = False
+
+    def begin_lame_duck(self) -> None:
+        """From now on ``/readyz`` says no, and each answer asks its client to come back on another connection."""
+        self._is_lame_duck = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See https://asgi.readthedocs.io: one call a request."""
@@ -63,6 +68,8 @@ class Gateway:
             except asyncio.CancelledError:
                 response = problems.render(problems.of_refusal(Stopping("this process is stopping")), request)
             status = response.status
+            if self._is_lame_duck:
+                response.headers = [*response.headers, (b"connection", b"close")]
             await _send(response, request, scope["method"], send)
         finally:
             level = logging.DEBUG if route in PROBES else logging.INFO
@@ -73,6 +80,8 @@ class Gateway:
 
     async def _admit(self, endpoint: Endpoint, request: Request) -> Response:
         """Let the endpoint answer, unless too many do; probes are always answered, load is no reason to restart."""
+        if self._is_lame_duck and endpoint.route == Ready.route:
+            raise Stopping("this process is stopping")
         if endpoint.route in PROBES:
             return await endpoint.answer(request)
         if self._in_flight >= self._requests_max:

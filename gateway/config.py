@@ -8,10 +8,18 @@ from chassis.config import Environment
 
 PORT_DEFAULT = 5000
 
+LAME_DUCK_SECONDS_DEFAULT = 1.0
+"""More than a service has: its callers hear at once that it goes, but ``/readyz`` is asked only now and then."""
+
 
 @dataclass(frozen=True)
 class GatewayConfig:
-    """Where to listen, where the services are, and how long requests may take to finish at the end."""
+    """Where to listen, where the services are, and how the process ends.
+
+    ``lame_duck_seconds`` lie between "not ready" and the end of listening: whoever spreads requests over
+    gateways sends them elsewhere meanwhile, and a restart loses none. ``drain_seconds`` is how long
+    requests in flight may take then.
+    """
 
     listen_host: str
     port: int
@@ -21,6 +29,7 @@ class GatewayConfig:
     notifier_address: str
     log_level: str
     log_format: str
+    lame_duck_seconds: float
     drain_seconds: float
 
     @classmethod
@@ -39,6 +48,7 @@ class GatewayConfig:
             notifier_address=env.address("NOTIFIER_ADDR", "dns:///localhost:50054"),
             log_level=env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "text")),
+            lame_duck_seconds=env.seconds("LAME_DUCK_SECONDS", LAME_DUCK_SECONDS_DEFAULT),
             drain_seconds=env.seconds("DRAIN_SECONDS", 8.0),
         )
         env.check()

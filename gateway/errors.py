@@ -80,7 +80,7 @@ class TooManyRequests(Refusal):
 
 
 class Stopping(Refusal):
-    """The process ends before the answer came."""
+    """The process ends: before the answer came, or it is asked whether it is ready for more."""
 
     status, code, reason = 503, "UNAVAILABLE", "STOPPING"
 

@@ -13,8 +13,14 @@ from gateway.negotiation import JSON
 
 CHECK_SECONDS = 1.0
 
+CHECK_AGAIN_SECONDS = 0.1
+"""A check can meet the one replica that is just going. Asked again so much later another one answers; without
+that every gateway would say that it is not ready whenever a service is restarted."""
+
 PROBES = frozenset({"/healthz", "/readyz"})
 """Asked every few seconds by machines: not worth a line in the log."""
+
+_SERVING = health_pb2.HealthCheckResponse.ServingStatus.Name(health_pb2.HealthCheckResponse.SERVING)
 
 _HEADERS: Headers = [(b"content-type", JSON), (b"cache-control", b"no-store")]
 
@@ -58,7 +64,7 @@ class Ready:
             self._round = asyncio.create_task(self._states())
         # Probes are never refused, so whoever asks meanwhile shares the round: many cost no more than one.
         states = await asyncio.shield(self._round)
-        ready = all(state == "SERVING" for name, state in states.items() if name in self._required)
+        ready = all(state == _SERVING for name, state in states.items() if name in self._required)
         document = {"status": "ok" if ready else "unavailable", "backends": states}
         headers = _HEADERS if ready else [*_HEADERS, (b"retry-after", b"1")]
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
@@ -69,6 +75,13 @@ class Ready:
         return dict(zip(self._backends, states, strict=True))
 
     async def _state(self, name: str) -> str:
+        state = await self._ask(name)
+        if state != _SERVING:
+            await asyncio.sleep(CHECK_AGAIN_SECONDS)
+            state = await self._ask(name)
+        return state
+
+    async def _ask(self, name: str) -> str:
         request, check = self._backends[name]
         try:
             answer = await check(request, timeout=CHECK_SECONDS)

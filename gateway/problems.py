@@ -39,6 +39,7 @@ STATUS_BY_REASON: Mapping[str, int] = {
     "OUT_OF_STOCK": 409,
     "IDEMPOTENCY_KEY_REUSED": 422,
     "ORDER_NOT_CANCELLABLE": 409,
+    "DEAD_LETTER_BEING_REDRIVEN": 409,
 }
 """Where HTTP has a better word than the code's."""
 

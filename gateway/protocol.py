@@ -5,6 +5,7 @@ for more headers. Here headers are counted as they are complete, what is still c
 trailers are dropped: nothing of ours is sent in them (RFC 9110, section 6.5.1, lets a server do so).
 """
 
+import select
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -72,6 +73,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self._go_on()
         super().on_message_complete()
 
+    def shutdown(self) -> None:
+        """uvicorn's, when the server stops: close the connection, or leave that to the answer that is still due.
+
+        To uvicorn a connection is idle as well when a part of a head has come, or when a request lies in the
+        socket and was not read yet; closed then, it would be dropped without an answer.
+        """
+        if not self.has_begun_a_head and not _has_unread(self.transport.get_extra_info("socket").fileno()):
+            super().shutdown()
+
+    @property
+    def has_begun_a_head(self) -> bool:
+        """Whether a part of a request's head has come, and the rest has not."""
+        return self._in_message and not self._in_body
+
     def _go_on(self) -> None:
         """Note that what was pending has become something."""
         self._went_on = True
@@ -107,6 +122,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is None:
             return True
         return not self.cycle.response_started if self._in_body else self.cycle.response_complete
+
+
+def _has_unread(descriptor: int) -> bool:
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _problem(status: int, reason: str, detail: str) -> bytes:

@@ -20,28 +20,44 @@ KEEP_ALIVE_SECONDS = 65
 """How long an idle connection is kept: longer than the 60 s of common load balancers, who then never
 send a request on a connection that is just being closed."""
 
+LAST_REQUEST_SECONDS = 0.1
+"""Who was the last to connect has this long to send the request."""
+
 BACKLOG = 2048
 
 
 async def serve(config: GatewayConfig, application: AbstractAsyncContextManager[Gateway]) -> None:
-    """Open the application and serve it until this task is cancelled; then finish what is in flight.
+    """Open the application and serve it until this task is cancelled; then leave without losing a request.
 
     :raises ConfigError: when the address cannot be listened on.
     """
     with _listen(config.listen_host, config.port) as listener:
-        async with application as gateway, running(gateway, listener, config.drain_seconds):
+        async with (
+            application as gateway,
+            running(gateway, listener, lame_duck_seconds=config.lame_duck_seconds, drain_seconds=config.drain_seconds),
+        ):
             _log.info("serving on %s:%d", config.listen_host, config.port)
             await asyncio.Event().wait()
 
 
 @asynccontextmanager
-async def running(gateway: Gateway, listener: socket.socket, drain_seconds: float) -> AsyncIterator[None]:
-    """Serve on a listening socket for the length of the block, then drain."""
-    server = _Server(_uvicorn_config(gateway, drain_seconds))
+async def running(
+    gateway: Gateway, listener: socket.socket, *, lame_duck_seconds: float, drain_seconds: float
+) -> AsyncIterator[None]:
+    """Serve on a listening socket for the length of the block; then be a lame duck, then drain.
+
+    The lame duck says that it is not ready, still answers everything, and closes each connection behind the
+    answer. What is idle after that is closed. A client that sends at this very moment gets no answer and cannot
+    know whether it was heard: no server can prevent that (RFC 9112, section 9.5). Such a client sends again,
+    which does no harm with GET and with an ``Idempotency-Key``.
+    """
+    server = _Server(uvicorn_config(gateway, drain_seconds))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield
     finally:
+        gateway.begin_lame_duck()
+        await asyncio.sleep(lame_duck_seconds)
         server.should_exit = True
         await serving
 
@@ -57,7 +73,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"{key}: cannot listen on {host}:{port}: {error.strerror}") from error
 
 
-def _uvicorn_config(gateway: Gateway, drain_seconds: float) -> uvicorn.Config:
+def uvicorn_config(gateway: Gateway, drain_seconds: float) -> uvicorn.Config:
+    """What uvicorn is told."""
     return uvicorn.Config(
         gateway,
         http=BoundedProtocol,
@@ -76,6 +93,13 @@ def _uvicorn_config(gateway: Gateway, drain_seconds: float) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting; then uvicorn's own: close what is idle, wait for the rest, cancel what takes too long."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(LAST_REQUEST_SECONDS)
+        await super().shutdown(sockets)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to chassis.process."""

@@ -1,6 +1,7 @@
 """Loops, retries, and work that is finished whatever happens to its caller."""
 
 import asyncio
+import sys
 
 import grpc
 import pytest
@@ -86,3 +87,38 @@ async def test_what_is_waited_for_is_said_in_one_line(caplog: pytest.LogCaptureF
     await retry_until_done("auth", step, (grpc.aio.AioRpcError,))
 
     assert caplog.messages == ["waiting for auth: UNAVAILABLE: refused"]
+
+
+async def test_a_task_whose_cancellation_gets_lost_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "CANCEL_AGAIN_SECONDS", 0.01)
+    lost = 0
+
+    async def driver() -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost += 1
+                if lost > 2:
+                    raise
+
+    task = asyncio.create_task(driver())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5), running(task):
+        pass
+
+    assert task.cancelled()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python loses no cancellation any more")
+async def test_a_cancellation_does_get_lost_in_an_answer_that_comes_in_the_same_moment() -> None:
+    """The reason for the test above."""
+    answer = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(asyncio.wait_for(answer, 5))
+    await asyncio.sleep(0)
+
+    answer.set_result("an answer")
+    task.cancel()
+
+    assert await task == "an answer"

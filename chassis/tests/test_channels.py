@@ -1,4 +1,4 @@
-"""Calls to other services: what they carry, when they are repeated, and how a restart looks."""
+"""Calls to other services: what they carry, and when they are repeated."""
 
 import asyncio
 from typing import Any
@@ -118,39 +118,6 @@ async def test_nobody_is_asked_when_no_time_is_left() -> None:
 
     with pytest.raises(DeadlineExceeded):
         await asyncio.create_task(late())
-
-
-async def test_a_restart_between_two_replicas_loses_no_call() -> None:
-    """Not serving, then a lame duck, then the end: callers that watch health have gone elsewhere."""
-    servicers, issuer = [Moody(), Moody()], TestIssuer()
-    config = TEST_SERVER.__class__(**{**TEST_SERVER.__dict__, "lame_duck_seconds": 0.3})
-    first = running_server(config, application(servicers[0], issuer), "127.0.0.1:0")
-    second = running_server(config, application(servicers[1], issuer), "127.0.0.1:0")
-    first_port, second_port = await first.__aenter__(), await second.__aenter__()
-    failed: list[grpc.StatusCode] = []
-    stopped = asyncio.Event()
-    async with open_channel(f"ipv4:127.0.0.1:{first_port},127.0.0.1:{second_port}", AUTH) as channel:
-        stub = pb_grpc.AuthServiceStub(channel)
-
-        async def keep_calling() -> None:
-            while not stopped.is_set():
-                try:
-                    await call(stub.Register, pb.RegisterRequest())
-                except grpc.aio.AioRpcError as error:
-                    failed.append(error.code())
-
-        callers = [asyncio.create_task(keep_calling()) for _ in range(8)]
-        while min(servicer.calls for servicer in servicers) < 100:
-            await call(stub.Register, pb.RegisterRequest())
-        await first.__aexit__(None, None, None)
-        at_the_end = servicers[1].calls
-        while servicers[1].calls < at_the_end + 100:
-            await call(stub.Register, pb.RegisterRequest())
-        stopped.set()
-        await asyncio.gather(*callers)
-    await second.__aexit__(None, None, None)
-
-    assert failed == []
 
 
 async def test_keys_are_kept_when_auth_is_down() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import grpc
@@ -94,3 +94,43 @@ async def test_a_service_that_auth_does_not_know_does_not_wait_for_it(
 
 async def test_a_service_waits_for_auth_while_it_is_down() -> None:
     assert await prepare(answer(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata())) == 2
+
+
+async def test_a_loop_that_loses_its_cancellation_does_not_keep_the_process_for_ever() -> None:
+    begun = asyncio.Event()
+
+    async def loop() -> None:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    application = Application(services=(), verifier=TestIssuer().verifier, loops=[("a loop", loop)])
+    config = replace(TEST_SERVER, drain_seconds=0.1)
+    async with asyncio.timeout(SOON_SECONDS), running_server(config, application, "127.0.0.1:0"):
+        await begun.wait()
+
+
+async def test_a_process_that_still_waits_for_what_it_needs_can_be_stopped() -> None:
+    begun, losses = asyncio.Event(), 1
+
+    async def step() -> None:
+        nonlocal losses
+        begun.set()
+        while losses:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            losses -= 1
+        await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Application]:
+        yield Application(services=(), verifier=TestIssuer().verifier, prepare=[("a store", step)])
+
+    serving = asyncio.create_task(serve(TEST_SERVER, opened()))
+    async with asyncio.timeout(SOON_SECONDS):
+        await begun.wait()
+        serving.cancel()
+        await asyncio.wait([serving])
+
+    assert serving.cancelled()

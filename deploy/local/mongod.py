@@ -17,6 +17,9 @@ CACHE_GIGABYTES = 0.25
 QUIESCE_MILLISECONDS = 100
 """mongod waits this long for clients to leave before it stops; 15 s if nothing were said."""
 
+TRANSACTION_SECONDS_MAX = 3
+"""What a process that was killed in a transaction wrote stays locked for so long; 60 s if nothing were said."""
+
 ANSWER_MILLISECONDS = 2_000
 NOT_YET = {23: "AlreadyInitialized", 93: "InvalidReplicaSetConfig", 94: "NotYetInitialized"}
 """What mongod may say while it reads its own configuration."""
@@ -40,6 +43,7 @@ def mongod_process(values: Mapping[str, str], state: StateDirectory, port: int) 
             *("--dbpath", str(state.data("mongo")), "--wiredTigerCacheSizeGB", str(CACHE_GIGABYTES)),
             *("--nounixsocket", "--noscripting", "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_SECONDS_MAX}"),
             *("--setParameter", f"shutdownTimeoutMillisForSignaledShutdown={QUIESCE_MILLISECONDS}"),
         ),
         environment=bare_environment(values) | binary.environment,

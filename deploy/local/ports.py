@@ -2,8 +2,8 @@
 
 import random
 import socket
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from chassis.config import Environment
@@ -57,18 +57,18 @@ def require_free(ports: Iterable[Port]) -> None:
         raise StackError("; ".join(problems))
 
 
-def free_ports(names: Iterable[str]) -> dict[str, int]:
-    """Ports that are free now, one for each name."""
+def free_ports(names: Iterable[str], steps: Sequence[int] = (0,)) -> dict[str, int]:
+    """Ports that are free now, one for each name; all that lie ``steps`` behind one are free too."""
     chosen: dict[str, int] = {}
     with ExitStack() as held:
         for name in names:
             while name not in chosen:
                 number = random.choice(FREE_PORTS)  # noqa: S311 - nothing secret about a port
-                try:
-                    held.enter_context(_listening(number))
-                except OSError:
-                    continue
-                chosen[name] = number
+                with suppress(OSError), ExitStack() as these:
+                    for step in steps:
+                        these.enter_context(_listening(number + step))
+                    held.push(these.pop_all())
+                    chosen[name] = number
     return chosen
 
 

@@ -10,12 +10,14 @@ from deploy.local.probes import answers_ready, is_serving
 from deploy.local.process import BACKGROUND_NICENESS, Process
 from deploy.local.settings import SERVICES, Settings
 
-LOGGING = ("LOG_LEVEL", "DRAIN_SECONDS")
-SERVER = (*LOGGING, "LAME_DUCK_SECONDS", "CONCURRENT_CALLS_MAX", "CONNECTION_AGE_SECONDS")
+PROCESS = ("LOG_LEVEL", "LAME_DUCK_SECONDS", "DRAIN_SECONDS")
+SERVER = (*PROCESS, "CONCURRENT_CALLS_MAX", "CONNECTION_AGE_SECONDS")
 AWS = (
     *("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"),
     *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SESV2", "AWS_SQS_QUEUE_URL"),
 )
+DEAD_LETTERS = ("AWS_SQS_DLQ_URL",)
+
 MOTO_QUEUE_DEPTH_MAX = 50
 """moto takes time in proportion to what waits in a queue, for every call: it must stay short."""
 
@@ -29,22 +31,24 @@ TUNABLE = {
         *(*SERVER, "VISIBILITY_SECONDS", "HEARTBEAT_SECONDS"),
         *("NOTIFICATION_LEASE_SECONDS", "SES_TIMEOUT_SECONDS"),
     ),
-    "gateway": LOGGING,
+    "gateway": PROCESS,
 }
 """What of the environment each process is given as it is."""
 
 
 def mesh_processes(settings: Settings, secrets: Mapping[str, str]) -> list[Process]:
-    """Every replica of every service, and the gateway."""
+    """Every replica of every service and of the gateway."""
     environments = mesh_environments(settings, secrets)
-    processes = [
-        _service(settings, environments[service], service, replica)
+    services = [
+        _service(environments[service], service, _name(service, replica), port)
         for service in SERVICES
-        for replica in range(settings.replicas[service])
+        for replica, port in enumerate(settings.replica_ports(service))
     ]
-    url = settings.gateway_url
-    command = (sys.executable, "-m", "gateway")
-    return [*processes, Process("gateway", command, environments["gateway"], lambda: answers_ready(f"{url}/readyz"))]
+    gateways = [
+        _gateway(environments["gateway"], _name("gateway", replica), port)
+        for replica, port in enumerate(settings.replica_ports("gateway"))
+    ]
+    return [*services, *gateways]
 
 
 def mesh_environments(settings: Settings, secrets: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -78,25 +82,35 @@ def mesh_environments(settings: Settings, secrets: Mapping[str, str]) -> dict[st
             **aws,
             "ORDERS_ADDR": target["ORDERS_ADDR"],
             "AWS_SES_SENDER_EMAIL": settings.aws["AWS_SES_SENDER_EMAIL"],
+            **{key: settings.aws[key] for key in DEAD_LETTERS if key in settings.aws},
         },
-        "gateway": {
-            **target,
-            "PORT": str(settings.ports["gateway"].number),
-        },
+        "gateway": target,
     }
     basis = {**python_environment(settings.values), "LISTEN_HOST": HOST, "LOG_FORMAT": "text"}
     return {name: {**basis, **keys, **passed_on(settings.values, TUNABLE[name])} for name, keys in told.items()}
 
 
-def _service(settings: Settings, environment: Mapping[str, str], service: str, replica: int) -> Process:
-    port = settings.service_ports(service)[replica]
+def _service(environment: Mapping[str, str], service: str, name: str, port: int) -> Process:
     return Process(
-        name=service if replica == 0 else f"{service}-{replica + 1}",
+        name=name,
         command=(sys.executable, "-m", f"services.{service}"),
         environment={**environment, "GRPC_PORT": str(port)},
         probe=lambda: is_serving(f"{HOST}:{port}"),
         niceness=BACKGROUND_NICENESS if service == "notifier" else 0,
     )
+
+
+def _gateway(environment: Mapping[str, str], name: str, port: int) -> Process:
+    return Process(
+        name=name,
+        command=(sys.executable, "-m", "gateway"),
+        environment={**environment, "PORT": str(port)},
+        probe=lambda: answers_ready(f"http://{HOST}:{port}/readyz"),
+    )
+
+
+def _name(process: str, replica: int) -> str:
+    return process if replica == 0 else f"{process}-{replica + 1}"
 
 
 def _identity(service: str, secrets: Mapping[str, str]) -> dict[str, str]:

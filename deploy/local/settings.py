@@ -15,6 +15,9 @@ from deploy.local.redis_server import redis_url
 SERVICES = ("auth", "inventory", "orders", "notifier")
 """In the order in which they start."""
 
+MESH = (*SERVICES, "gateway")
+"""What may have replicas."""
+
 KEPT_IN_ISOLATION = ("MONGOD_BIN", "REDIS_SERVER_BIN", "LOG_LEVEL")
 
 REPLICA_PORT_STEP = 10
@@ -47,7 +50,7 @@ class Settings:
         """
         env = Environment(values)
         ports = read_ports(env)
-        replicas = {name: env.integer(f"{name.upper()}_REPLICAS", 1, least=1, most=REPLICAS_MAX) for name in SERVICES}
+        replicas = {name: env.integer(f"{name.upper()}_REPLICAS", 1, least=1, most=REPLICAS_MAX) for name in MESH}
         foreign_mongo, foreign_redis = env.optional("MONGO_URI"), _foreign_redis(env)
         aws, moto_is_needed = read_aws(env, moto_url(ports["moto"].number))
         is_own = {"mongod": not foreign_mongo, "redis": not foreign_redis, "moto": moto_is_needed}
@@ -82,13 +85,13 @@ class Settings:
     def listening(self) -> list[Port]:
         """Every port that the stack will listen on."""
         stores = [self.ports[name] for name in self.own]
-        services = [Port(self.ports[name].variable, port) for name in SERVICES for port in self.service_ports(name)]
-        return [*stores, *services, self.ports["gateway"]]
+        replicas = [Port(self.ports[name].variable, port) for name in MESH for port in self.replica_ports(name)]
+        return [*stores, *replicas]
 
-    def service_ports(self, service: str) -> list[int]:
-        """The ports of a service's replicas."""
-        first = self.ports[service].number
-        return [first + REPLICA_PORT_STEP * replica for replica in range(self.replicas[service])]
+    def replica_ports(self, name: str) -> list[int]:
+        """The ports of the replicas of a service or of the gateway."""
+        first = self.ports[name].number
+        return [first + REPLICA_PORT_STEP * replica for replica in range(self.replicas[name])]
 
     def address(self, service: str) -> str:
         """Where people find a service: its first replica."""
@@ -96,13 +99,18 @@ class Settings:
 
     def target(self, service: str) -> str:
         """Where other processes find a service: all its replicas, as a gRPC target."""
-        addresses = [f"{HOST}:{port}" for port in self.service_ports(service)]
+        addresses = [f"{HOST}:{port}" for port in self.replica_ports(service)]
         return f"ipv4:{','.join(addresses)}" if len(addresses) > 1 else f"dns:///{addresses[0]}"
 
     @property
     def gateway_url(self) -> str:
-        """Where REST is."""
-        return f"http://{HOST}:{self.ports['gateway'].number}"
+        """Where people find REST: at the first gateway."""
+        return self.gateway_urls[0]
+
+    @property
+    def gateway_urls(self) -> list[str]:
+        """Every gateway. Whoever uses more than one spreads requests over those whose ``/readyz`` says 200."""
+        return [f"http://{HOST}:{port}" for port in self.replica_ports("gateway")]
 
 
 def _foreign_redis(env: Environment) -> str | None:
@@ -113,5 +121,6 @@ def _foreign_redis(env: Environment) -> str | None:
 
 def isolated(values: Mapping[str, str]) -> dict[str, str]:
     """The environment of a stack on free ports that touches nothing of anybody else's."""
-    numbers = free_ports(PORT_VARIABLES)
+    replicas = range(0, REPLICAS_MAX * REPLICA_PORT_STEP, REPLICA_PORT_STEP)
+    numbers = free_ports(PORT_VARIABLES, replicas)
     return {**passed_on(values, KEPT_IN_ISOLATION), **bare_environment(values), **variables_of(numbers)}

@@ -84,10 +84,12 @@ async def channels_to(
 
 
 @asynccontextmanager
-async def listening(gateway: Gateway, drain_seconds: float = DRAIN_SECONDS) -> AsyncIterator[str]:
+async def listening(
+    gateway: Gateway, *, lame_duck_seconds: float = 0.0, drain_seconds: float = DRAIN_SECONDS
+) -> AsyncIterator[str]:
     """The URL of a real HTTP server of ``gateway``; it drains at the end of the block."""
     listener = socket.create_server(("127.0.0.1", 0))
-    async with running(gateway, listener, drain_seconds):
+    async with running(gateway, listener, lame_duck_seconds=lame_duck_seconds, drain_seconds=drain_seconds):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 

@@ -1,5 +1,7 @@
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -67,6 +69,23 @@ async def test_ready_without_the_notifier_and_says_that_it_is_down(backend: Back
         }
 
 
+class GoingHealth(health_pb2_grpc.HealthServicer):
+    """Says first that it does not serve, as a replica that is stopping, then that it does, as the next one."""
+
+    def __init__(self) -> None:
+        self.checks = 0
+
+    async def Check(self, request: Any, context: Any) -> health_pb2.HealthCheckResponse:
+        self.checks += 1
+        answer = health_pb2.HealthCheckResponse
+        return answer(status=answer.NOT_SERVING if self.checks == 1 else answer.SERVING)
+
+
+async def test_meeting_one_replica_that_is_going_is_not_being_unready() -> None:
+    async with gateway_that_asks(GoingHealth()) as client:
+        assert (await client.get("/readyz")).status_code == 200
+
+
 class SlowHealth(health_pb2_grpc.HealthServicer):
     """Says that it serves when it is told to."""
 
@@ -80,8 +99,9 @@ class SlowHealth(health_pb2_grpc.HealthServicer):
         return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
 
 
-async def test_all_who_ask_at_once_share_one_round_of_checks() -> None:
-    health = SlowHealth()
+@asynccontextmanager
+async def gateway_that_asks(health: health_pb2_grpc.HealthServicer) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a gateway whose readiness depends on one service's health."""
     server = grpc.aio.server()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -91,11 +111,17 @@ async def test_all_who_ask_at_once_share_one_round_of_checks() -> None:
         ready = Ready({"orders": ("orders", channel)}, {"orders"})
         router.add("GET", parse_template(Ready.route), ready)
         async with listening(Gateway(router)) as url, httpx.AsyncClient(base_url=url) as client:
-            asking = [asyncio.create_task(client.get("/readyz")) for _ in range(5)]
-            asyncio.get_running_loop().call_later(0.3, health.go_on.set)
-
-            answers = await asyncio.gather(*asking)
-
-            assert [answer.status_code for answer in answers] == [200] * 5
-            assert health.checks == 1
+            yield client
     await server.stop(None)
+
+
+async def test_all_who_ask_at_once_share_one_round_of_checks() -> None:
+    health = SlowHealth()
+    async with gateway_that_asks(health) as client:
+        asking = [asyncio.create_task(client.get("/readyz")) for _ in range(5)]
+        asyncio.get_running_loop().call_later(0.3, health.go_on.set)
+
+        answers = await asyncio.gather(*asking)
+
+        assert [answer.status_code for answer in answers] == [200] * 5
+        assert health.checks == 1

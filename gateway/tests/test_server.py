@@ -1,4 +1,4 @@
-"""Connections, limits, the end of a process, and what the log says."""
+"""Connections, limits, a process from its start to its end, and what the log says."""
 
 import asyncio
 import json
@@ -15,51 +15,14 @@ import httpx
 import pytest
 
 from chassis.config import ConfigError
-from gateway.asgi import Gateway
 from gateway.config import GatewayConfig
-from gateway.exchange import Endpoint, Request, Response
-from gateway.health import Alive, Ready
 from gateway.protocol import HEAD_BYTES_MAX
-from gateway.router import Router
-from gateway.template import parse_template
+from gateway.server import LAST_REQUEST_SECONDS
 from gateway.tests.backend import Backend, exchange, listening
+from gateway.tests.endpoints import Slow, gateway_of
 
 PATIENCE_SECONDS = 10
 ENDLESS_BYTES = 10_000_000
-
-
-class Slow:
-    """An endpoint that answers when it is told to."""
-
-    route = "/slow"
-    takes_body = False
-
-    def __init__(self) -> None:
-        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
-
-    async def answer(self, _request: Request) -> Response:
-        self.reached.set()
-        await self.go_on.wait()
-        return Response(200, [], b"done")
-
-
-class Echo:
-    """An endpoint that answers with the body."""
-
-    route = "/echo"
-    takes_body = True
-
-    async def answer(self, request: Request) -> Response:
-        return Response(200, [], request.body)
-
-
-def gateway_of(slow: Slow, requests_max: int = 10, body_seconds_max: float = PATIENCE_SECONDS) -> Gateway:
-    router: Router[Endpoint] = Router()
-    router.add("POST", parse_template(Echo.route), Echo())
-    endpoints: list[Endpoint] = [slow, Alive(), Ready({}, ())]
-    for endpoint in endpoints:
-        router.add("GET", parse_template(endpoint.route), endpoint)
-    return Gateway(router, requests_max, body_seconds_max)
 
 
 async def begin_a_body(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -162,29 +125,6 @@ async def test_more_requests_than_the_limit_are_sent_away(url: str) -> None:
         assert second.headers["retry-after"] == "1"
         assert (await first).status_code == 200
         assert (await client.get("/slow")).status_code == 200
-
-
-async def test_a_stop_lets_requests_in_flight_finish() -> None:
-    slow = Slow()
-    async with httpx.AsyncClient() as client:
-        async with listening(gateway_of(slow)) as url:
-            answer = asyncio.create_task(client.get(f"{url}/slow"))
-            await slow.reached.wait()
-            asyncio.get_running_loop().call_later(0.3, slow.go_on.set)
-
-        assert (await answer).content == b"done"
-        with pytest.raises(httpx.ConnectError):
-            await client.get(f"{url}/slow")
-
-
-async def test_a_request_that_outlives_the_drain_is_told() -> None:
-    slow = Slow()
-    async with httpx.AsyncClient() as client:
-        async with listening(gateway_of(slow), drain_seconds=0.2) as url:
-            answer = asyncio.create_task(client.get(f"{url}/slow"))
-            await slow.reached.wait()
-
-        assert ((await answer).status_code, (await answer).json()["reason"]) == (503, "STOPPING")
 
 
 @pytest.mark.parametrize("name", [b"x-long", b"x" * (HEAD_BYTES_MAX + 1)])
@@ -320,8 +260,8 @@ async def test_the_log_has_the_route_and_neither_query_nor_token(
 
 
 def test_every_wrong_key_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"PORT .*DRAIN_SECONDS"):
-        GatewayConfig.from_environment({"PORT": "http", "DRAIN_SECONDS": "-1"})
+    with pytest.raises(ConfigError, match=r"PORT .*LAME_DUCK_SECONDS .*DRAIN_SECONDS"):
+        GatewayConfig.from_environment({"PORT": "http", "LAME_DUCK_SECONDS": "0", "DRAIN_SECONDS": "-1"})
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
@@ -329,6 +269,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
 
     assert (config.listen_host, config.port) == ("0.0.0.0", 5000)  # noqa: S104 - it is the default
     assert (config.auth_address, config.orders_address) == ("dns:///localhost:50051", "dns:///localhost:50052")
+    assert config.lame_duck_seconds + LAST_REQUEST_SECONDS + config.drain_seconds < 9.5, "with the rest, 10 s"
     assert (config.inventory_address, config.notifier_address) == ("dns:///localhost:50053", "dns:///localhost:50054")
 
 

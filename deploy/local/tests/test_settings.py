@@ -6,8 +6,9 @@ import pytest
 
 from chassis.config import ConfigError
 from deploy.local.credentials import kept_secrets
+from deploy.local.ports import require_free
 from deploy.local.services import mesh_environments, mesh_processes
-from deploy.local.settings import Settings, isolated
+from deploy.local.settings import MESH, Settings, isolated
 from deploy.local.state import StateDirectory
 
 ALL = {"mongod", "redis", "moto"}
@@ -134,3 +135,22 @@ def test_a_second_replica_has_a_port_and_a_name_of_its_own(tmp_path: Path) -> No
     assert processes["orders-2"].environment["GRPC_PORT"] == "50062"
     assert processes["gateway"].environment["ORDERS_ADDR"] == "ipv4:127.0.0.1:50052,127.0.0.1:50062"
     assert 50062 in {port.number for port in settings.listening()}
+
+
+def test_gateways_are_replicas_too(tmp_path: Path) -> None:
+    settings = Settings.read({"GATEWAY_REPLICAS": "2", "PORT": "5100"})
+    processes = {process.name: process for process in mesh_processes(settings, kept_secrets(StateDirectory(tmp_path)))}
+
+    assert settings.gateway_urls == ["http://127.0.0.1:5100", "http://127.0.0.1:5110"]
+    assert settings.gateway_url == settings.gateway_urls[0]
+    assert [processes[name].environment["PORT"] for name in ("gateway", "gateway-2")] == ["5100", "5110"]
+    assert 5110 in {port.number for port in settings.listening()}
+
+
+def test_replicas_of_an_isolated_stack_have_free_ports_too() -> None:
+    replicas = {f"{name.upper()}_REPLICAS": "4" for name in MESH}
+
+    settings = Settings.read(isolated({"PATH": "/bin"}) | replicas)
+
+    assert len(settings.listening()) == len(ALL) + 4 * len(MESH)
+    require_free(settings.listening())
