@@ -10,7 +10,7 @@ STUBS ?= clients/python
 
 .PHONY: help
 help:  ## List the verbs
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 # Debian splits pip out of python3: with pip but without ensurepip the environment is filled from
 # outside, with neither there is one line that says what to install.
@@ -43,13 +43,30 @@ demo: install  ## Run the mesh on free ports and tell the life of an order
 clean:  ## Forget what `make up` and `make demo` kept in .local
 	@$(PYTHON) -m deploy.local.clean
 
-.PHONY: bench
+.PHONY: bench audit
 bench: install  ## Many customers want the same thing: how long it takes, and what the audit says
 	@$(BIN)/python -m bench
+
+audit: install  ## Check what must always hold in the running mesh (ARGS="--wait 60": once all is settled)
+	@$(BIN)/python -m bench.audit $(ARGS)
 
 .PHONY: test lint format
 test: install  ## Run the tests: units, then the whole mesh on real components
 	@$(BIN)/python -m tests.parts
+
+# SEED=N repeats a run as far as the operating system allows; ONLY=kills,sqs runs these scenarios.
+FAULTS = $(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+SHARD ?= 1/1
+
+.PHONY: test-faults-short test-faults test-bite
+test-faults-short: install  ## Kill, freeze, cut and lose things under load for 20 minutes, and audit what is left
+	@$(FAULTS) short
+
+test-faults: install  ## The same for hours: SHARD=i/n runs one of n equal parts
+	@$(FAULTS) long --shard $(SHARD)
+
+test-bite: install  ## Plant ten bugs in copies of the tree, and see that the audit finds each: ONLY=name,name
+	@$(BIN)/python -m tests.faults.bite $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 lint: install  ## Check style, types, imports and contract; edits nothing
 	@$(BIN)/ruff check --quiet .

@@ -1,11 +1,13 @@
 """A process's outer frame: its event loop, its signals, and how it says that it cannot start."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from chassis import crash_points
 from chassis.config import ConfigError
 
 EXIT_CONFIGURATION = 78
@@ -19,6 +21,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     exit code 78.
     """
     try:
+        crash_points.arm(os.environ)
         _loop_runner().run(_until_signalled(main))
     except ConfigError as error:
         sys.stderr.write(f"configuration: {error}\n")

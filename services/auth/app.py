@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, closing
 from functools import partial
 
 from chassis.clock import Clock, SystemClock
+from chassis.crash_points import around
 from chassis.mongo import MongoConfig, open_database, require_replica_set
 from chassis.server import Application, Service
 from chassis.tokens import TokenVerifier
@@ -23,7 +24,7 @@ from services.auth.refresh_tokens import RefreshTokens
 from services.auth.register import Register
 from services.auth.service_clients import ServiceClients
 from services.auth.servicer import AuthServicer
-from services.auth.store import AuthStore
+from services.auth.store import STORE_PORT, AuthStore
 from services.auth.token_pairs import TokenPairs
 
 
@@ -61,7 +62,7 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
     clock = SystemClock()
     keys = KeyRing.derive(config.jwt_secret, config.jwt_secret_next, config.jwt_secret_previous)
     async with open_database(config.mongo) as database:
-        store = MongoStore(database)
+        store = around(MongoStore(database), STORE_PORT)
         with closing(Passwords()) as passwords:
             servicer = build_auth(
                 store=store,
@@ -86,6 +87,6 @@ async def open_store(config: MongoConfig) -> AsyncIterator[AuthStore]:
     """The store alone, ready to be used: what the operator's commands need."""
     async with open_database(config) as database:
         await require_replica_set(database)
-        store = MongoStore(database)
+        store = around(MongoStore(database), STORE_PORT)
         await store.create_indexes()
         yield store

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
+from chassis.crash_points import Port
 from services.auth.session import Session
 from services.auth.user import Role, User
 
@@ -52,3 +53,11 @@ class AuthStore(Protocol):
     async def revoke_session(self, session_id: str, now: datetime) -> None:
         """End the session. One that was revoked before keeps its time."""
         ...
+
+
+STORE_PORT = Port(
+    "auth.store",
+    AuthStore,
+    effects=("add_user", "replace_password_hash", "set_role", "add_session", "rotate_session", "revoke_session"),
+    reads=("user", "user_with_email", "session"),
+)

@@ -7,6 +7,7 @@ from functools import partial
 
 from chassis.background import running, supervise
 from chassis.clock import Clock, SystemClock
+from chassis.crash_points import around
 from chassis.mesh import RemoteKeys, open_auth
 from chassis.mongo import open_database, require_replica_set
 from chassis.server import Application, Service
@@ -17,7 +18,7 @@ from services.inventory.config import InventoryConfig
 from services.inventory.mongo_store import MongoStore
 from services.inventory.reserve_stock import expire_holds
 from services.inventory.servicer import InventoryServicer
-from services.inventory.store import InventoryStore
+from services.inventory.store import STORE_PORT, InventoryStore
 from services.inventory.writer import Writer
 
 
@@ -35,7 +36,7 @@ async def open_inventory(config: InventoryConfig) -> AsyncIterator[Application]:
     """Open what inventory needs, in order; close it in reverse."""
     clock = SystemClock()
     async with open_database(config.mongo) as database, open_auth(config.mesh) as auth:
-        store, keys = MongoStore(database), RemoteKeys(auth)
+        store, keys = around(MongoStore(database), STORE_PORT), RemoteKeys(auth)
         writer = Writer(store)
         # Not one of the application's loops: those end before the last calls do, and calls need the writer.
         async with running(asyncio.create_task(supervise("writer", writer.run))):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from chassis.crash_points import Port
 from chassis.pages import Page
 from services.inventory.decisions import Decision, Outcome
 from services.inventory.item import Adjustment, Item, Money
@@ -46,3 +47,11 @@ class InventoryStore(Protocol):
     async def overdue_holds(self, now: datetime, count_max: int) -> list[str]:
         """Orders whose hold should have been committed by ``now``, the oldest first."""
         ...
+
+
+STORE_PORT = Port(
+    "inventory.store",
+    InventoryStore,
+    effects=("decide", "create_item", "update_item"),
+    reads=("get_item", "list_items", "get_reservation", "overdue_holds"),
+)

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from chassis.aws import open_aws_client
 from chassis.channels import open_channel
 from chassis.clock import Clock, SystemClock
+from chassis.crash_points import around
 from chassis.mesh import RemoteKeys, ServiceToken, open_auth
 from chassis.mongo import open_database, require_replica_set
 from chassis.server import Application, Service
@@ -17,15 +18,15 @@ from ordermesh.inventory.v1 import inventory_service_pb2
 from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from ordermesh.orders.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
-from services.orders.cache import OrderCache, RedisCache
+from services.orders.cache import CACHE_PORT, OrderCache, RedisCache
 from services.orders.config import OrdersConfig
 from services.orders.grpc_stock import GrpcStock
 from services.orders.mongo_store import MongoStore
-from services.orders.relay import Relay
+from services.orders.relay import QUEUE_PORT, SEND_LEASE_SHARE, Relay
 from services.orders.servicer import OrderServicer
 from services.orders.sqs_queue import SqsQueue
-from services.orders.stock import Stock
-from services.orders.store import OrderStore
+from services.orders.stock import STOCK_PORT, Stock
+from services.orders.store import STORE_PORT, OrderStore
 from services.orders.sweep import Sweep
 
 REDIS_SECONDS = 0.05
@@ -35,9 +36,6 @@ REDIS_CONNECTIONS_MAX = 50
 
 SQS_ATTEMPTS_MAX = 1
 """The relay itself tries again, when its lease ends; botocore would send again what may have arrived."""
-
-SQS_LEASE_SHARE = 0.5
-"""What a request may take of the relay's lease: nobody else may claim what is still being sent."""
 
 SQS_CONNECTIONS_MAX = 20
 
@@ -63,7 +61,7 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
                 config.aws,
                 "sqs",
                 attempts_max=SQS_ATTEMPTS_MAX,
-                read_timeout_seconds=SQS_LEASE_SHARE * config.relay_lease.total_seconds(),
+                read_timeout_seconds=SEND_LEASE_SHARE * config.relay_lease.total_seconds(),
                 connections_max=SQS_CONNECTIONS_MAX,
             )
         )
@@ -72,13 +70,15 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
         channel = await stack.enter_async_context(open_channel(config.inventory_address, inventory_service))
 
         keys, token = RemoteKeys(auth), ServiceToken(auth, config.mesh)
-        store, queue = MongoStore(database, config.sweep), SqsQueue(sqs, config.queue_url)
-        stock = GrpcStock(InventoryServiceStub(channel), token)
+        store = around(MongoStore(database, config.sweep), STORE_PORT)
+        stock = around(GrpcStock(InventoryServiceStub(channel), token), STOCK_PORT)
+        queue = around(SqsQueue(sqs, config.queue_url), QUEUE_PORT)
+        cache = around(RedisCache(redis), CACHE_PORT)
         depth_max = config.queue_depth_max
         relay = Relay(store, queue, clock, config.relay_lease, depth_max)
         sweep = Sweep(store, stock, queue, relay, clock, depth=depth_max // 2)
         yield Application(
-            services=[build_orders(store, stock, RedisCache(redis), relay, clock)],
+            services=[build_orders(store, stock, cache, relay, clock)],
             verifier=TokenVerifier(keys, clock),
             prepare=[
                 ("the database", partial(require_replica_set, database)),

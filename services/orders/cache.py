@@ -14,6 +14,7 @@ from bson.errors import BSONError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from chassis.crash_points import Port
 from chassis.mongo import Document
 from services.orders.documents import order_document, order_from
 from services.orders.order import Order
@@ -37,6 +38,14 @@ class OrderCache(Protocol):
     async def put(self, order: Order) -> None:
         """Remember a terminal order for a while."""
         ...
+
+
+CACHE_PORT = Port(
+    "orders.cache",
+    OrderCache,
+    effects=("put",),
+    reads=("get",),
+)
 
 
 class MemoryCache:

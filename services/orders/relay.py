@@ -9,13 +9,14 @@ keeps the rest where it is durable and cheap.
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Protocol
 
 from chassis.background import Backoff
 from chassis.clock import Clock
+from chassis.crash_points import Port
 from services.orders.order import Event
 from services.orders.store import OrderStore
 
@@ -25,6 +26,9 @@ CLAIM_ORDERS_MAX = 100
 BATCHES_AT_ONCE_MAX = 4
 BATCH_EVENTS_MAX = 10
 """SQS takes ten messages a request."""
+
+SEND_LEASE_SHARE = 0.5
+"""What a request may take of the lease: nobody else may claim what is still being sent."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +49,14 @@ class Queue(Protocol):
         :raises QueueUnavailable: when the queue does not answer.
         """
         ...
+
+
+QUEUE_PORT = Port(
+    "orders.queue",
+    Queue,
+    effects=("publish",),
+    reads=("depth",),
+)
 
 
 class QueueUnavailable(Exception):
@@ -94,17 +106,22 @@ class Relay:
         if self._room <= 0:
             return 0
         orders_max = min(CLAIM_ORDERS_MAX, self._room)
-        events = await self._store.claim_events(self._clock.now(), self._lease, orders_max)
+        now = self._clock.now()
+        events = await self._store.claim_events(now, self._lease, orders_max)
         self._room -= len(events)
-        batches = [events[start : start + BATCH_EVENTS_MAX] for start in range(0, len(events), BATCH_EVENTS_MAX)]
-        outcomes = await asyncio.gather(*(self._publish(batch) for batch in batches), return_exceptions=True)
+        send_until = now + (1 - SEND_LEASE_SHARE) * self._lease
+        sending = (self._publish(batch, send_until) for batch in _batches(events))
+        outcomes = await asyncio.gather(*sending, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
         return len(events)
 
-    async def _publish(self, batch: Sequence[Event]) -> None:
+    async def _publish(self, batch: Sequence[Event], send_until: datetime) -> None:
         async with self._sending:
+            if self._clock.now() > send_until:
+                _log.warning("the queue is slow: %d events wait until they can be claimed again", len(batch))
+                return
             published = await self._queue.publish(batch)
         if len(published) < len(batch):
             _log.warning("the queue refused %d of %d events", len(batch) - len(published), len(batch))
@@ -118,3 +135,16 @@ class Relay:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def _batches(events: Iterable[Event]) -> Iterator[list[Event]]:
+    """The events in batches that hold all of an order's: what is recorded of one has no part in flight elsewhere."""
+    batch: list[Event] = []
+    for _, group in groupby(events, lambda event: event.order_id):
+        of_order = list(group)
+        if batch and len(batch) + len(of_order) > BATCH_EVENTS_MAX:
+            yield batch
+            batch = []
+        batch += of_order
+    if batch:
+        yield batch

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chassis.crash_points import Port
 from services.orders.order import Line, OrderItem
 
 
@@ -41,3 +42,10 @@ class Stock(Protocol):
         :raises Unavailable: when inventory does not answer.
         """
         ...
+
+
+STOCK_PORT = Port(
+    "orders.stock",
+    Stock,
+    effects=("reserve", "commit", "release"),
+)

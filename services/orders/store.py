@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from chassis.crash_points import Port
 from chassis.pages import Page
 from services.orders.order import Event, Move, Order
 
@@ -63,7 +64,10 @@ class OrderStore(Protocol):
         ...
 
     async def apply(self, move: Move) -> Order | None:
-        """Make a move in one write, its event included; None when the order is no longer where it began."""
+        """Make a move in one write, its event included; None when the order is no longer where it began.
+
+        An event that comes while others of the order are claimed waits until those are recorded.
+        """
         ...
 
     async def record_released(self, order_id: str) -> None:
@@ -93,3 +97,19 @@ class OrderStore(Protocol):
         that interval doubles each time.
         """
         ...
+
+
+STORE_PORT = Port(
+    "orders.store",
+    OrderStore,
+    effects=(
+        "insert",
+        "apply",
+        "record_released",
+        "record_notified",
+        "claim_events",
+        "record_published",
+        "claim_overdue",
+    ),
+    reads=("get", "list_by_user", "overdue"),
+)

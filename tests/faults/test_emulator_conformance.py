@@ -81,7 +81,7 @@ class Cloud:
 
 @pytest.fixture(scope="module")
 async def emulator() -> AsyncIterator[AwsEmulator]:
-    async with open_emulator(Random(1)) as emulator:  # noqa: S311 - no fault is set
+    async with open_emulator(Random(1)) as emulator:
         yield emulator
 
 

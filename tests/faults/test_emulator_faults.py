@@ -74,7 +74,7 @@ def body(event_id: str) -> str:
 
 @pytest.fixture(scope="module")
 async def opened() -> AsyncIterator[Scene]:
-    random = Random()  # noqa: S311 - to be repeatable is the point
+    random = Random()
     async with (
         open_emulator(random) as aws,
         open_aws_client(aws.local.config, "sqs", attempts_max=1, read_timeout_seconds=ANSWER_SECONDS) as sqs,
@@ -348,7 +348,7 @@ async def test_a_delayed_mail_is_accepted_although_its_client_left_and_is_not_an
 
 async def test_the_same_seed_gives_the_same_faults_and_ids() -> None:
     async def answers(seed: int) -> list[str]:
-        async with open_emulator(Random(seed)) as aws, ClientSession() as http:  # noqa: S311 - to be repeatable
+        async with open_emulator(Random(seed)) as aws, ClientSession() as http:
             aws.faults.duplicate_share = aws.faults.failed_entry_share = 0.5
             entries = [{"Id": str(number), "MessageBody": "x"} for number in range(10)]
             request = {"QueueUrl": aws.queue.url, "Entries": entries}
@@ -362,10 +362,10 @@ async def test_the_same_seed_gives_the_same_faults_and_ids() -> None:
 def test_it_runs_on_the_event_loop_of_the_rig() -> None:
     async def send_and_receive() -> tuple[list[str], int]:
         async with (
-            open_emulator(Random(SEED)) as aws,  # noqa: S311 - to be repeatable is the point
+            open_emulator(Random(SEED)) as aws,
             open_aws_client(aws.local.config, "sqs", attempts_max=1, read_timeout_seconds=ANSWER_SECONDS) as sqs,
         ):
-            scene = Scene(aws, Random(SEED), sqs, None)  # noqa: S311 - not drawn from
+            scene = Scene(aws, Random(SEED), sqs, None)
             poll = asyncio.create_task(scene.receive(WaitTimeSeconds=20))
             await until(lambda: aws.queue.pollers == 1)
             await scene.send("a")

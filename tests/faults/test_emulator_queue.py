@@ -25,7 +25,7 @@ def first(_: int) -> int:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_each_message_is_in_one_place_until_it_is_deleted(seed: int) -> None:
-    random = Random(seed)  # noqa: S311 - to be repeatable is the point
+    random = Random(seed)
     queue, dead_letters = Queue("q", "", "arn"), Queue("dead", "", "arn")
     queue.dead_letters, queue.receive_count_max = dead_letters, 3
     receipts: list[str] = []

@@ -62,7 +62,7 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 @pytest.fixture
 async def proxy(upstream: Upstream) -> AsyncIterator[TcpProxy]:
-    async with open_proxy(HOST, upstream.port, Random(7)) as proxy:  # noqa: S311 - to be repeatable is the point
+    async with open_proxy(HOST, upstream.port, Random(7)) as proxy:
         yield proxy
     await until(lambda: not upstream.writers)
 

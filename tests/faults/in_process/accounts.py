@@ -1,0 +1,103 @@
+"""Auth with its accounts and sessions, asked again whenever it died before it answered."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from passlib.hash import argon2
+
+from chassis.testing import ManualClock
+from services.auth.errors import EmailTaken, InvalidRefreshToken
+from services.auth.grant_role import GrantRole
+from services.auth.passwords import Passwords
+from services.auth.store import STORE_PORT, AuthStore
+from services.auth.tests.scene import Auth, auth_over
+from services.auth.user import Role, User
+from tests.faults.in_process.process import Plan, Process, Unreachable
+
+T = TypeVar("T")
+
+TRIES_MAX = 3
+DAY_SECONDS = 24 * 60 * 60.0
+
+ADA, BOB = "ada@example.com", "bob@example.com"
+PASSWORD = "correct horse"
+OLD_HASHES = argon2.using(time_cost=1, memory_cost=64, parallelism=1)
+"""What hashes were made with in another age."""
+
+
+class Accounts:
+    """One story of Ada, who is robbed of a refresh token, and of Bob, whose hash is of another age."""
+
+    def __init__(self, store: AuthStore, passwords: Passwords, clock: ManualClock, plan: Plan) -> None:
+        self._store = store
+        self._passwords = passwords
+        self._clock = clock
+        self._plan = plan
+        self._begin()
+
+    async def findings(self) -> list[str]:
+        """Tell the story; what went otherwise than it should."""
+        await self._register()
+        await self._ask(lambda auth: GrantRole(auth.store)(ADA, Role.ADMIN))
+        found = await self._rob()
+        for email in (ADA, BOB):
+            await self._log_in(email)
+        ada, bob = [await self._store.user_with_email(email) for email in (ADA, BOB)]
+        assert ada is not None
+        assert bob is not None
+        if ada.role is not Role.ADMIN:
+            found.append(f"Ada is a {ada.role}")
+        if bob.password_hash == self._old_hash:
+            found.append("Bob's hash is still of another age")
+        return found
+
+    async def end(self) -> None:
+        """Let nothing live."""
+        await self._process.bury()
+
+    async def _register(self) -> None:
+        try:
+            await self._ask(lambda auth: auth.register(ADA, PASSWORD, "Ada"))
+        except EmailTaken:  # she was registered, and the answer was lost
+            assert self._plan.deaths
+        self._old_hash = OLD_HASHES.hash(PASSWORD)
+        await self._store.add_user(User("u-bob", BOB, "Bob", self._old_hash, Role.CUSTOMER, self._clock.now()))
+
+    async def _rob(self) -> list[str]:
+        """A lost answer logs nobody out, and a stolen token is good for nothing."""
+        first = await self._log_in(ADA)
+        second = await self._refreshed(first)
+        found = [] if await self._refreshed(first) == second else ["a repeated refresh had another answer"]
+        self._clock.advance(DAY_SECONDS)
+        third = await self._refreshed(second)
+        if not third:
+            found.append("Ada was logged out")
+        if await self._refreshed(first) or await self._refreshed(third):
+            found.append("a session lives on after an old token of it was used")
+        return found
+
+    async def _log_in(self, email: str) -> str:
+        """The first refresh token of a new session."""
+        return (await self._ask(lambda auth: auth.login(email, PASSWORD))).refresh_token
+
+    async def _refreshed(self, token: str) -> str:
+        """The next token, or none."""
+        try:
+            return (await self._ask(lambda auth: auth.refresh(token))).refresh_token
+        except InvalidRefreshToken:
+            return ""
+
+    async def _ask(self, question: Callable[[Auth], Coroutine[Any, Any, T]]) -> T:
+        for _ in range(TRIES_MAX):
+            if self._process.is_dead:
+                await self._process.bury()
+                self._begin()
+            try:
+                return await self._process.answer(question(self._auth))
+            except Unreachable:
+                continue
+        raise AssertionError(f"no answer after {TRIES_MAX} tries")
+
+    def _begin(self) -> None:
+        self._process = Process(self._plan)
+        self._auth = auth_over(self._process.around(self._store, STORE_PORT), self._passwords, self._clock)

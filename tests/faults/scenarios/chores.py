@@ -1,0 +1,99 @@
+"""What the admin, newcomers and strangers do beside the customers' orders: so every effect happens all the time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from random import Random
+
+from argon2 import PasswordHasher
+
+from bench.audit import open_databases
+from tests.faults.rig.scenario import Run
+from tests.faults.rig.shop import PASSWORD, Customer
+
+PAUSE_SECONDS = 0.3
+GENERATIONS = 3
+REFUSED_NAME = "refused"
+"""SES refuses for good whoever has this in their address."""
+
+POISON = ("not JSON", '{"schema": "of somebody else"}', f'{{"orderId": "{"0" * 32}"}}')
+
+WEAK = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+"""A hash with the parameters of years ago: a login replaces it."""
+
+
+async def chores(run: Run, skus: Sequence[str], is_over: Callable[[], bool]) -> None:
+    """All of them at once, again and again."""
+    refused = await run.shop.register(REFUSED_NAME)
+    jobs: list[Callable[[Random], Awaitable[None]]] = [
+        partial(accounts, run),
+        partial(stock, run),
+        partial(poison, run),
+        partial(dead_letters, run),
+        partial(order_and_cancel, run, skus),
+        partial(refused_mail, run, skus, refused),
+    ]
+
+    async def again(job: Callable[[Random], Awaitable[None]], random: Random) -> None:
+        while not is_over():
+            await job(random)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async with asyncio.TaskGroup() as group:
+        for job in jobs:
+            group.create_task(again(job, Random(run.random.random())))
+
+
+async def accounts(run: Run, random: Random) -> None:
+    """Register, log in with an old hash, refresh, and use a refresh token that is long gone: the session ends."""
+    shop, anybody = run.shop, Customer("nobody", "")
+    email = f"newcomer-{random.randrange(10**12)}@example.com"
+    account = {"email": email, "password": PASSWORD}
+    await shop.ask("POST", "/api/auth/register", anybody, account)
+    async with open_databases(run.mesh.mongo_uri) as databases:
+        await databases["auth"]["users"].update_one({"email": email}, {"$set": {"password_hash": WEAK.hash(PASSWORD)}})
+    answer = await shop.ask("POST", "/api/auth/login", anybody, account)
+    tokens: list[str] = []
+    while len(tokens) < GENERATIONS and "refreshToken" in answer.body:
+        tokens.append(answer.body["refreshToken"])
+        answer = await shop.ask("POST", "/api/auth/refresh", anybody, {"refreshToken": tokens[-1]})
+    if tokens:
+        await shop.ask("POST", "/api/auth/refresh", anybody, {"refreshToken": tokens[0]})
+
+
+async def stock(run: Run, random: Random) -> None:
+    """Create, rename and restock an item."""
+    sku = f"CHORE-{random.randrange(10**8):08}"
+    shop, admin = run.shop, run.shop.admin
+    await shop.item(sku, 5)
+    await shop.definite("PATCH", f"/api/inventory/{sku}", admin, {"name": "Another name"})
+    change = {"delta": 3, "reason": "counted", "requestId": f"count-{random.randrange(10**12)}"}
+    await shop.definite("POST", f"/api/inventory/{sku}/adjust", admin, change)
+
+
+async def poison(run: Run, random: Random) -> None:
+    """A message that nobody understands."""
+    run.mesh.aws.send(random.choice(POISON))
+
+
+async def dead_letters(run: Run, random: Random) -> None:
+    """Look at the dead letters; send one again, delete another."""
+    shop, admin = run.shop, run.shop.admin
+    answer = await shop.ask("GET", "/api/dead-letters?state=DEAD", admin)
+    ids = [letter["messageId"] for letter in answer.body.get("deadLetters", ())]
+    if ids:
+        await shop.ask("POST", "/api/dead-letters/redrive", admin, {"messageIds": [random.choice(ids)]})
+        await shop.ask("DELETE", f"/api/dead-letters/{random.choice(ids)}", admin)
+
+
+async def refused_mail(run: Run, skus: Sequence[str], customer: Customer, random: Random) -> None:
+    """An order of somebody whom SES will never write to."""
+    await run.shop.place(customer, {random.choice(skus): 1}, f"refused-{random.random()}")
+
+
+async def order_and_cancel(run: Run, skus: Sequence[str], random: Random) -> None:
+    """Order, and think better of it at once."""
+    customer = random.choice(run.shop.customers)
+    answer = await run.shop.place(customer, {random.choice(skus): 1}, f"cancelled-{random.random()}")
+    if answer.status == 201:
+        await run.shop.cancel(customer, answer.body["orderId"])

@@ -1,0 +1,61 @@
+"""Everybody wants the same things: exactly as many are sold as there are."""
+
+import asyncio
+from collections import Counter
+from itertools import count
+from random import Random
+from time import monotonic
+
+from tests.faults.rig.scenario import Run, Scenario
+
+STOCK = 100
+TRIES = 2_000
+CLIENTS = 200
+SECONDS_MAX = 15.0
+BASKETS = 0.5
+"""The share of tries that want all three items, their lines in one order or the opposite one."""
+
+
+async def rounds(run: Run) -> None:
+    """Round after round with new items."""
+    seconds = [await _round(run) for _ in range(run.size)]
+    run.figures |= {"rounds": run.size, "seconds of tries, longest": f"{max(seconds):.1f}"}
+
+
+async def _round(run: Run) -> float:
+    skus = await run.skus(3, STOCK)
+    answers: Counter[str] = Counter()
+    sold: Counter[str] = Counter()
+    numbers = count()
+    seed = run.random.random()
+
+    async def client() -> None:
+        while (number := next(numbers)) < TRIES:
+            random = Random(f"{seed} {number}")
+            wanted = skus[:: random.choice((1, -1))] if random.random() < BASKETS else [random.choice(skus)]
+            answer = await run.shop.place(
+                random.choice(run.shop.customers), dict.fromkeys(wanted, 1), f"{seed}-{number}"
+            )
+            answers[str(answer)] += 1
+            if answer.status == 201:
+                sold.update(wanted)
+
+    begun = monotonic()
+    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    seconds = monotonic() - begun
+    run.require(set(answers) <= {"201", "409 OUT_OF_STOCK"}, f"HOT: answers were {dict(answers)}")
+    run.require(sold == dict.fromkeys(skus, STOCK), f"HOT: accepted were {dict(sold)} of {STOCK} each")
+    run.require(seconds <= SECONDS_MAX, f"HOT: {TRIES} tries took {seconds:.1f} s, more than {SECONDS_MAX:.0f} s")
+    return seconds
+
+
+HOT_SKU = Scenario(
+    "hot-sku",
+    f"hot skus, stock {STOCK}, {TRIES:,} tries from {CLIENTS} clients, baskets in opposite orders: "
+    f"exactly {STOCK} sold of each, within {SECONDS_MAX:.0f} s of tries",
+    "rounds",
+    {"short": 2, "long": 20},
+    rounds,
+    # Nothing fails here, so nothing may be published twice: the sweep is to look when the rush is over.
+    settings={"SWEEP_AGE_SECONDS": "30"},
+)

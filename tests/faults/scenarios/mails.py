@@ -1,0 +1,45 @@
+"""Mails: none is lost; one repeats only when SES accepted it and its answer or our mark was lost."""
+
+from tests.faults.rig.load import Load, Mix, beside
+from tests.faults.rig.scenario import Run, Scenario
+
+MAILS_A_KILL = 100
+SES_FREEZE_SECONDS = 2.0
+
+
+async def unruly_mail(run: Run) -> None:
+    """SES loses answers, throttles, breaks and is slow, and the notifier is killed and frozen meanwhile."""
+    faults = run.mesh.aws.faults
+    faults.mail_lost_answer_share = 0.03
+    faults.mail_cut_before_share = 0.02
+    faults.mail_unavailable_share = 0.02
+    faults.mail_throttle_share = 0.02
+    faults.mail_delay_seconds = 0.1
+    run.shop.journal.note("fault", kind="ses")
+    load = Load(run.shop, run.random, await run.skus(6, 1_000_000), Mix(twins=0, other_bodies=0, looks=0))
+    kills = max(1, run.size // MAILS_A_KILL)
+
+    async def kill_and_freeze() -> None:
+        for number in range(kills):
+            await run.killer.kill("notifier")
+            if number % 3 == 0:
+                await run.killer.freeze("notifier", SES_FREEZE_SECONDS)
+
+    def is_enough(number: int) -> bool:
+        return number >= run.size and sum(run.killer.done.counted.values()) >= kills
+
+    await beside(load.run(is_enough), kill_and_freeze())
+    run.figures |= {
+        "orders": len(run.shop.accepted),
+        "kills": str(run.killer.done),
+        "injected": dict(run.mesh.aws.injected),
+    }
+
+
+MAILS = Scenario(
+    "mails",
+    "mails, with SES losing answers and the notifier killed: 0 lost; repeats only in the two windows",
+    "mails",
+    {"short": 300, "long": 2_000},
+    unruly_mail,
+)
