@@ -31,7 +31,8 @@ class NotifierConfig:
 
     A message in flight stays hidden for ``visibility_seconds`` after each heartbeat; a mail is this
     replica's to send for ``lease_seconds``, of which SES may take ``ses_timeout_seconds``. ``sender``
-    may have a display name: ``OrderMesh <orders@example.com>``.
+    may have a display name: ``OrderMesh <orders@example.com>``. ``dead_letter_queue_url`` is empty when nobody
+    is to look after dead letters.
     """
 
     server: ServerConfig
@@ -40,6 +41,7 @@ class NotifierConfig:
     aws: AwsConfig
     orders_address: str
     queue_url: str
+    dead_letter_queue_url: str
     sender: str
     visibility_seconds: int
     heartbeat_seconds: float
@@ -60,6 +62,7 @@ class NotifierConfig:
             aws=AwsConfig.read(env),
             orders_address=env.address("ORDERS_ADDR", "dns:///localhost:50052"),
             queue_url=env.text("AWS_SQS_QUEUE_URL"),
+            dead_letter_queue_url=env.optional("AWS_SQS_DLQ_URL") or "",
             sender=env.text("AWS_SES_SENDER_EMAIL"),
             visibility_seconds=env.integer(
                 "VISIBILITY_SECONDS", VISIBILITY_SECONDS_DEFAULT, least=1, most=VISIBILITY_SECONDS_MAX
@@ -74,6 +77,8 @@ class NotifierConfig:
 
     def _check(self, env: Environment) -> None:
         """Note what is wrong between keys, and a sender that SES would refuse for every customer."""
+        if self.queue_url and self.dead_letter_queue_url == self.queue_url:
+            env.problem("AWS_SQS_DLQ_URL", "must not be the queue of order events: its messages would not be processed")
         if self.sender and not _ADDRESS.fullmatch(parseaddr(self.sender)[1]):
             env.problem("AWS_SES_SENDER_EMAIL", "must be an e-mail address")
         if 2 * self.heartbeat_seconds >= self.visibility_seconds:

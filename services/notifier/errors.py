@@ -5,17 +5,20 @@
     Unavailable         DEPENDENCY_UNAVAILABLE   DependencyDown: an outage, nobody can be served
                         DEPENDENCY_FAILED        DependencyFailed: perhaps an outage, perhaps only this message
                         MAIL_UNCONFIRMED         a DependencyFailed: SES may have taken the mail
-                        QUEUE_UNAVAILABLE
+                        QUEUE_UNAVAILABLE        what was asked may have been done
+                        QUEUE_REFUSED            a QueueUnavailable: what was asked is surely not done
                         NOTIFICATION_LEASED      another delivery is at it
     FailedPrecondition  MESSAGE_UNREADABLE       poison (MessageRefused): trying again changes nothing
                         ORDER_REFUSED            poison, too
                         MAIL_REFUSED             SES will never accept it; the customer cannot be told
+                        DEAD_LETTER_BEING_REDRIVEN
+    NotFound            DEAD_LETTER_NOT_FOUND
 """
 
 import re
 from enum import StrEnum
 
-from chassis.errors import FailedPrecondition, Unavailable
+from chassis.errors import FailedPrecondition, NotFound, Unavailable
 
 _ADDRESS = re.compile(r"[^\s<>\"',:;]+@[^\s<>\"',:;]+")
 
@@ -60,6 +63,12 @@ class QueueUnavailable(Unavailable):
     reason = "QUEUE_UNAVAILABLE"
 
 
+class QueueRefused(QueueUnavailable):
+    """SQS answered that it does not do what it was asked for."""
+
+    reason = "QUEUE_REFUSED"
+
+
 class NotificationLeased(Unavailable):
     """Somebody holds the lease of the notification; ask again when it is over."""
 
@@ -92,6 +101,24 @@ class MailRefused(FailedPrecondition):
     """The mail can never be sent, for example because the address is not one."""
 
     reason = "MAIL_REFUSED"
+
+
+class DeadLetterNotFound(NotFound):
+    """There is no such dead letter, or no longer."""
+
+    reason = "DEAD_LETTER_NOT_FOUND"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__("there is no such dead letter", {"message_id": message_id})
+
+
+class DeadLetterBeingRedriven(FailedPrecondition):
+    """What is being sent to the queue cannot be deleted; in a few seconds it is sent."""
+
+    reason = "DEAD_LETTER_BEING_REDRIVEN"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__("the dead letter is being sent to the queue again", {"message_id": message_id})
 
 
 def without_addresses(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from chassis.crash_points import Port
 from services.notifier.mail import Mail
 
 
@@ -24,3 +25,11 @@ class Mailer(Protocol):
         :raises DependencyDown: while it is not.
         """
         ...
+
+
+MAILER_PORT = Port(
+    "notifier.mailer",
+    Mailer,
+    effects=("send",),
+    reads=("probe",),
+)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from chassis.clock import Clock
-from services.notifier.errors import QueueUnavailable
+from services.notifier.errors import QueueRefused, QueueUnavailable
 from services.notifier.queue import Message
 
 RECEIVE_WAIT_SECONDS = 0.01
@@ -27,19 +27,34 @@ class _Kept:
 
 @dataclass
 class MemoryQueue:
-    """See :class:`services.notifier.queue.Queue`. While ``down`` is set, nothing answers."""
+    """See :class:`services.notifier.queue.Queue`, and the two other ports there.
+
+    While ``down`` is set, nothing answers; while ``full`` is, no message is taken.
+    """
 
     clock: Clock
     visibility_seconds: float = 30.0
     down: bool = False
+    full: bool = False
     refused_calls: int = 0
     extensions: int = 0
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
+    async def take(self, count_max: int) -> Sequence[Message]:
+        """See the port of dead letters."""
+        return await self.receive(count_max)
+
+    async def remove(self, message: Message) -> None:
+        """See the port of dead letters."""
+        await self.delete(message)
+
     async def send(self, body: str, attributes: Mapping[str, str] | None = None) -> str:
-        """Put a message in; returns its id."""
+        """See the port; a message may have no attributes."""
+        self._check()
+        if self.full:
+            raise QueueRefused("the queue is full")
         async with self._changed:
             message_id = f"m-{next(self._numbers)}"
             self._kept[message_id] = _Kept(message_id, body, attributes or {}, self.clock.now())
@@ -52,7 +67,8 @@ class MemoryQueue:
             self._changed.notify_all()
             self._check()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait_for(self._visible), RECEIVE_WAIT_SECONDS)
+                async with asyncio.timeout(RECEIVE_WAIT_SECONDS):  # wait_for may lose a cancellation
+                    await self._changed.wait_for(self._visible)
             self._check()
             self._changed.notify_all()
             return [self._deliver(kept) for kept in self._visible()[:count_max]]

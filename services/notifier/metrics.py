@@ -1,4 +1,4 @@
-"""What the worker counts."""
+"""What the notifier counts."""
 
 from prometheus_client import Counter, Gauge
 
@@ -20,3 +20,12 @@ MARKS_LOST = Counter(
 )
 IN_FLIGHT = Gauge("ordermesh_notifier_messages_in_flight", "Messages received and not yet done or given back.")
 PAUSED = Gauge("ordermesh_notifier_paused", "1 while a dependency is down and nothing is received.")
+DEAD_LETTERS = Gauge(
+    "ordermesh_notifier_dead_letters", "Dead letters that wait to be redriven or deleted; every replica says the same."
+)
+DEAD_LETTERS_KEPT = Counter(
+    "ordermesh_notifier_dead_letters_kept_total", "Messages that became dead letters, by why.", ("reason",)
+)
+DEAD_LETTERS_REDRIVEN = Counter(
+    "ordermesh_notifier_dead_letters_redriven_total", "Dead letters that were sent to the queue again."
+)

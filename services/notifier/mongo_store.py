@@ -40,7 +40,7 @@ class MongoStore:
 
     async def claim(self, lease: Lease, now: datetime) -> Claim:
         """See the port. One write: an upsert that a lasting lease or a final state turns into a duplicate."""
-        with _answering():
+        with answering():
             try:
                 row = await self._rows.find_one_and_update(
                     {"_id": lease.notification_id, "state": State.SENDING, "lease_expire_time": {"$lte": now}},
@@ -87,24 +87,24 @@ class MongoStore:
                 {"create_time": {"$lt": after.create_time}},
                 {"_id": {"$lt": after.notification_id}},
             ]
-        with _answering():
+        with answering():
             cursor = self._rows.find(query).sort([("create_time", DESCENDING), ("_id", DESCENDING)]).limit(size)
             return [_notification(row) async for row in cursor]
 
     async def probe(self) -> None:
         """See the port."""
-        with _answering():
+        with answering():
             await self._database.client.admin.command("ping")
 
     async def _change_unsent(self, lease: Lease, changes: Document) -> None:
-        with _answering():
+        with answering():
             await self._rows.update_one(
                 {"_id": lease.notification_id, "lease_owner": lease.owner, "state": State.SENDING}, {"$set": changes}
             )
 
     async def _mark(self, lease: Lease, changes: Document) -> bool:
         """The owner alone guards it: who claims later has another, and after a mark nobody can claim."""
-        with _answering():
+        with answering():
             result = await self._rows.update_one(
                 {"_id": lease.notification_id, "lease_owner": lease.owner},
                 {"$set": changes, "$unset": {"last_error": ""}},
@@ -113,7 +113,8 @@ class MongoStore:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
+    """Around what MongoDB is asked: that it does not answer is an outage of ours."""
     try:
         yield
     except MONGO_DOWN as error:

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from chassis.crash_points import Port
 from services.notifier.order import Order
 
 
@@ -23,3 +24,11 @@ class Orders(Protocol):
     async def probe(self) -> None:
         """Return when orders serves."""
         ...
+
+
+ORDERS_PORT = Port(
+    "notifier.orders",
+    Orders,
+    effects=("process", "confirm_told"),
+    reads=("probe",),
+)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from chassis.crash_points import Port
+
 TRACEPARENT_ATTRIBUTE = "traceparent"
 
 
@@ -43,3 +45,32 @@ class Queue(Protocol):
     async def delete(self, message: Message) -> None:
         """The message is done and never comes again."""
         ...
+
+
+class DeadLetterQueue(Protocol):
+    """The queue that SQS moves messages to when it gives them up. It raises what :class:`Queue` raises."""
+
+    async def take(self, count_max: int) -> Sequence[Message]:
+        """Wait a while for messages; up to ``count_max`` (1 or more), or none. They are hidden for a while."""
+        ...
+
+    async def remove(self, message: Message) -> None:
+        """The message is kept elsewhere and never comes again."""
+        ...
+
+
+class RedriveQueue(Protocol):
+    """The queue that dead letters are sent to again."""
+
+    async def send(self, body: str, attributes: Mapping[str, str]) -> str:
+        """Put a new message in; returns its id.
+
+        :raises services.notifier.errors.QueueUnavailable: when it may have been taken or not; QueueRefused
+            when it surely has not.
+        """
+        ...
+
+
+QUEUE_PORT = Port("notifier.queue", Queue, effects=("receive", "extend", "give_back", "delete"))
+DEAD_LETTER_QUEUE_PORT = Port("notifier.dead_letter_queue", DeadLetterQueue, effects=("take", "remove"))
+REDRIVE_QUEUE_PORT = Port("notifier.redrive_queue", RedriveQueue, effects=("send",))

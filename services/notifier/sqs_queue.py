@@ -1,15 +1,17 @@
-"""The queue as SQS has it."""
+"""The queues as SQS has them."""
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from services.notifier.batches import Batches
-from services.notifier.errors import QueueUnavailable
+from services.notifier.errors import QueueRefused, QueueUnavailable
 from services.notifier.queue import Message
 
 if TYPE_CHECKING:
@@ -34,20 +36,11 @@ class SqsQueue:
         self._client = client
         self._queue_url = queue_url
         self._visibility_seconds = visibility_seconds
-        self._deletions = Batches(self._delete_batch, BATCH_SIZE_MAX)
+        self._deletions = Batches(partial(_delete_batch, client, queue_url), BATCH_SIZE_MAX)
 
     async def receive(self, count_max: int) -> Sequence[Message]:
         """See the port."""
-        with _answering():
-            answer = await self._client.receive_message(
-                QueueUrl=self._queue_url,
-                MaxNumberOfMessages=min(count_max, BATCH_SIZE_MAX),
-                WaitTimeSeconds=RECEIVE_WAIT_SECONDS,
-                VisibilityTimeout=self._visibility_seconds,
-                MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["ApproximateReceiveCount"],
-            )
-        return [_message(message) for message in answer.get("Messages", [])]
+        return await _receive(self._client, self._queue_url, count_max, self._visibility_seconds)
 
     async def extend(self, messages: Sequence[Message]) -> None:
         """See the port."""
@@ -73,15 +66,65 @@ class SqsQueue:
             )
         _report("visibility is not changed", messages, answer.get("Failed", []))
 
-    async def _delete_batch(self, messages: Sequence[Message]) -> None:
+
+class SqsDeadLetterQueue:
+    """See :class:`services.notifier.queue.DeadLetterQueue`."""
+
+    def __init__(self, client: "SQSClient", queue_url: str, visibility_seconds: int) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._visibility_seconds = visibility_seconds
+        self._deletions = Batches(partial(_delete_batch, client, queue_url), BATCH_SIZE_MAX)
+
+    async def take(self, count_max: int) -> Sequence[Message]:
+        """See the port."""
+        return await _receive(self._client, self._queue_url, count_max, self._visibility_seconds)
+
+    async def remove(self, message: Message) -> None:
+        """See the port."""
+        await self._deletions.add(message)
+
+
+class SqsRedriveQueue:
+    """See :class:`services.notifier.queue.RedriveQueue`."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    async def send(self, body: str, attributes: Mapping[str, str]) -> str:
+        """See the port."""
         with _answering():
-            answer = await self._client.delete_message_batch(
+            answer = await self._client.send_message(
                 QueueUrl=self._queue_url,
-                Entries=[
-                    {"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)
-                ],
+                MessageBody=body,
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+                },
             )
-        _report("message is not deleted and will come again", messages, answer.get("Failed", []))
+        return answer["MessageId"]
+
+
+async def _receive(client: "SQSClient", queue_url: str, count_max: int, visibility_seconds: int) -> Sequence[Message]:
+    with _answering():
+        answer = await client.receive_message(
+            QueueUrl=queue_url,
+            MaxNumberOfMessages=min(count_max, BATCH_SIZE_MAX),
+            WaitTimeSeconds=RECEIVE_WAIT_SECONDS,
+            VisibilityTimeout=visibility_seconds,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+        )
+    return [_message(message) for message in answer.get("Messages", [])]
+
+
+async def _delete_batch(client: "SQSClient", queue_url: str, messages: Sequence[Message]) -> None:
+    with _answering():
+        answer = await client.delete_message_batch(
+            QueueUrl=queue_url,
+            Entries=[{"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)],
+        )
+    _report("message is not deleted and will come again", messages, answer.get("Failed", []))
 
 
 @contextmanager
@@ -89,7 +132,9 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise QueueUnavailable(f"SQS answers {error.response['Error']['Code']}") from error
+        refused = error.response["ResponseMetadata"]["HTTPStatusCode"] < HTTPStatus.INTERNAL_SERVER_ERROR
+        failure = QueueRefused if refused else QueueUnavailable
+        raise failure(f"SQS answers {error.response['Error']['Code']}") from error
     except (BotoCoreError, TimeoutError, OSError) as error:
         raise QueueUnavailable(f"SQS does not answer ({type(error).__name__})") from error
 

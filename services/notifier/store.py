@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from chassis.crash_points import Port
 from services.notifier.notification import Lease, Notification
 
 
@@ -62,3 +63,11 @@ class NotificationStore(Protocol):
     async def probe(self) -> None:
         """Return when the database answers."""
         ...
+
+
+STORE_PORT = Port(
+    "notifier.store",
+    NotificationStore,
+    effects=("claim", "release", "note_error", "mark_sent", "mark_failed"),
+    reads=("list_page", "probe"),
+)

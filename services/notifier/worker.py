@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from chassis.background import Backoff, running, supervise
+from services.notifier.delivery_failure import DeliveryFailures, describe
 from services.notifier.errors import (
     DependencyDown,
     DependencyFailed,
@@ -31,6 +32,9 @@ Longer than SQS's longest poll: what is given back must not come in by one that 
 RETRY_SECONDS_MAX = 900.0
 """The longest delay of a message that failed for reasons of its own."""
 
+CRASHED = "CRASHED"
+"""The reason of a failure that nobody expected."""
+
 GIVE_BACK_SECONDS_MAX = 1.0
 """How long a stopping worker tries to give back what it could not finish."""
 
@@ -46,14 +50,24 @@ class WorkerLimits:
 
 
 class Worker:
-    """Runs ``handle`` for each message and deletes those for which it returns."""
+    """Runs ``handle`` for each message and deletes those for which it returns.
+
+    Why it did not return, when that may be the message's own fault, goes to ``failures``: should the message
+    become a dead letter, somebody will ask.
+    """
 
     def __init__(
-        self, queue: Queue, handle: Callable[[Message], Awaitable[None]], gate: Gate, limits: WorkerLimits
+        self,
+        queue: Queue,
+        handle: Callable[[Message], Awaitable[None]],
+        gate: Gate,
+        failures: DeliveryFailures,
+        limits: WorkerLimits,
     ) -> None:
         self._queue = queue
         self._handle = handle
         self._gate = gate
+        self._failures = failures
         self._limits = limits
         self._in_flight: dict[str, Message] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -101,7 +115,7 @@ class Worker:
         """See one message to its end, whatever that is. Without an answer the queue delivers it again."""
         fields = {"message_id": message.message_id, "receive_count": message.receive_count}
         try:
-            await self._see_through(message)
+            await self._see_through_or_record(message)
         except asyncio.CancelledError:
             await self._give_back(message, 0)
             raise
@@ -123,6 +137,26 @@ class Worker:
             MESSAGES.labels("crashed").inc()
         finally:
             self._forget(message)
+
+    async def _see_through_or_record(self, message: Message) -> None:
+        try:
+            await self._see_through(message)
+        except (NotificationLeased, QueueUnavailable):
+            raise
+        except (DependencyFailed, MessageRefused) as failure:
+            await self._record(message, failure.reason, failure.message)
+            raise
+        except Exception as bug:
+            await self._record(message, CRASHED, f"{type(bug).__name__}: {bug}")
+            raise
+
+    async def _record(self, message: Message, reason: str, words: str) -> None:
+        """Write down why a delivery failed, if that is possible: a failure without a reason is still one."""
+        try:
+            await self._failures.record(message.message_id, reason, describe(words))
+        except Exception as error:
+            fields = {"message_id": message.message_id, "reason": reason}
+            _log.warning("why a message failed is not recorded: %s", describe(str(error)), extra={"fields": fields})
 
     async def _see_through(self, message: Message) -> None:
         """Handle a message, through outages that it can wait for, and delete it."""

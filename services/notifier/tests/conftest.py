@@ -5,10 +5,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chassis.aws import open_aws_client
+from chassis.clock import SystemClock
 from chassis.mongo import Database
 from chassis.testing import ManualClock
 from deploy.local.moto_server import LocalAws
+from services.notifier.dead_letter_store import DeadLetterStore
+from services.notifier.memory_dead_letters import MemoryDeadLetters
 from services.notifier.memory_store import MemoryStore
+from services.notifier.mongo_dead_letters import MongoDeadLetters
+from services.notifier.mongo_delivery_failures import MongoDeliveryFailures
 from services.notifier.mongo_store import MongoStore
 from services.notifier.store import NotificationStore
 from services.notifier.tests.scene import Aws, Scene
@@ -17,6 +22,37 @@ from services.notifier.tests.scene import Aws, Scene
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture
+def today() -> ManualClock:
+    """A clock that begins now: MongoDB's own clock decides which rows have expired."""
+    return ManualClock(SystemClock().now())
+
+
+@pytest.fixture
+async def mongo_failures(database: Database, today: ManualClock) -> MongoDeliveryFailures:
+    """Delivery failures in a real MongoDB."""
+    failures = MongoDeliveryFailures(database, today)
+    await failures.create_indexes()
+    return failures
+
+
+@pytest.fixture
+async def mongo_letters(database: Database) -> MongoDeadLetters:
+    """Dead letters in a real MongoDB."""
+    letters = MongoDeadLetters(database)
+    await letters.create_indexes()
+    return letters
+
+
+@pytest.fixture(params=["memory", "mongo"])
+def letters(request: pytest.FixtureRequest) -> DeadLetterStore:
+    """Every store of dead letters that there is."""
+    if request.param == "memory":
+        return MemoryDeadLetters()
+    mongo_letters: MongoDeadLetters = request.getfixturevalue("mongo_letters")
+    return mongo_letters
 
 
 @pytest.fixture

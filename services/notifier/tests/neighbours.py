@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt.algorithms import OKPAlgorithm
 
+from chassis import errors
 from chassis.call import Identity, caller, current_call
 from chassis.server import Application, Service, running_server
 from chassis.testing import TEST_SERVER, TestIssuer
@@ -75,11 +76,15 @@ class Orders(OrderServiceServicer):
 
     async def ProcessOrder(self, request: pb.ProcessOrderRequest, context: Any) -> pb.Order:
         await self._note_call()
+        if request.order_id not in self.orders:
+            raise errors.NotFound("there is no such order")
         return self.orders[request.order_id]
 
     async def ConfirmNotification(self, request: pb.ConfirmNotificationRequest, context: Any) -> Any:
         await self._note_call()
-        self.told.append(request.order_id)
+        async with self._changed:
+            self.told.append(request.order_id)
+            self._changed.notify_all()
         return pb.ConfirmNotificationResponse()
 
     async def CreateOrder(self, request: Any, context: Any) -> Any: ...

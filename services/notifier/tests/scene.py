@@ -11,6 +11,8 @@ from uuid import uuid4
 from chassis.testing import ManualClock
 from deploy.local.moto_server import LocalAws
 from services.notifier.app import build_worker
+from services.notifier.delivery_failure import DeliveryFailures
+from services.notifier.memory_delivery_failures import MemoryDeliveryFailures
 from services.notifier.memory_mailer import MemoryMailer
 from services.notifier.memory_orders import MemoryOrders
 from services.notifier.memory_queue import MemoryQueue
@@ -46,6 +48,7 @@ class Scene:
     orders: MemoryOrders = field(default_factory=MemoryOrders)
     mailer: MemoryMailer = field(default_factory=MemoryMailer)
     store: NotificationStore = field(default_factory=MemoryStore)
+    failures: DeliveryFailures = field(default_factory=MemoryDeliveryFailures)
 
     def __post_init__(self) -> None:
         self.queue = MemoryQueue(self.clock)
@@ -72,6 +75,7 @@ class Scene:
             self.orders,
             self.mailer,
             self.store,
+            self.failures,
             self.clock,
             WorkerLimits(heartbeat_seconds, drain_seconds, **limits),
             LEASE_SECONDS,
@@ -94,12 +98,20 @@ class Aws:
     sqs: Any
     ses: Any
     queue_url: str = ""
+    dead_letter_queue_url: str = ""
 
     async def create_queue(self) -> None:
-        self.queue_url = (await self.sqs.create_queue(QueueName=f"test-{uuid4().hex}"))["QueueUrl"]
+        """A queue, and one for what was received twice."""
+        name = f"test-{uuid4().hex}"
+        self.dead_letter_queue_url = (await self.sqs.create_queue(QueueName=f"{name}-dead"))["QueueUrl"]
+        dead = await self.sqs.get_queue_attributes(QueueUrl=self.dead_letter_queue_url, AttributeNames=["QueueArn"])
+        redrive = {"deadLetterTargetArn": dead["Attributes"]["QueueArn"], "maxReceiveCount": 2}
+        attributes = {"RedrivePolicy": json.dumps(redrive)}
+        self.queue_url = (await self.sqs.create_queue(QueueName=name, Attributes=attributes))["QueueUrl"]
 
     async def delete_queue(self) -> None:
-        await self.sqs.delete_queue(QueueUrl=self.queue_url)
+        for queue_url in (self.queue_url, self.dead_letter_queue_url):
+            await self.sqs.delete_queue(QueueUrl=queue_url)
 
     async def send(self, body: str, **attributes: str) -> str:
         answer = await self.sqs.send_message(

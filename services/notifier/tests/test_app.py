@@ -56,24 +56,32 @@ def uri_of(mongo_uri: str, database: Database) -> str:
 
 
 @pytest.fixture
-async def mesh(mongo_uri: str, database: Database, aws_clients: Aws) -> AsyncIterator[Mesh]:
+def mesh_config(mongo_uri: str, database: Database, aws_clients: Aws) -> NotifierConfig:
+    """The notifier's configuration, but for where the others are."""
+    config = NotifierConfig.from_environment(
+        aws_clients.local.environment
+        | {
+            "MONGO_URI": uri_of(mongo_uri, database),
+            "SERVICE_CLIENT_ID": "notifier",
+            "SERVICE_CLIENT_SECRET": "s" * 32,
+            "AWS_SQS_QUEUE_URL": aws_clients.queue_url,
+            "AWS_SQS_DLQ_URL": aws_clients.dead_letter_queue_url,
+            "VISIBILITY_SECONDS": "1",
+            "HEARTBEAT_SECONDS": "0.4",
+        }
+    )
+    return replace(config, server=TEST_SERVER)
+
+
+@pytest.fixture
+async def mesh(mesh_config: NotifierConfig, aws_clients: Aws) -> AsyncIterator[Mesh]:
     issuer, orders = TestIssuer(), Orders()
     async with (
         neighbour_address(auth_service(Auth(issuer)), issuer) as auth_address,
         neighbour_address(orders_service(orders), issuer) as orders_address,
     ):
-        config = NotifierConfig.from_environment(
-            aws_clients.local.environment
-            | {
-                "MONGO_URI": uri_of(mongo_uri, database),
-                "AUTH_ADDR": auth_address,
-                "ORDERS_ADDR": orders_address,
-                "SERVICE_CLIENT_ID": "notifier",
-                "SERVICE_CLIENT_SECRET": "s" * 32,
-                "AWS_SQS_QUEUE_URL": aws_clients.queue_url,
-            }
-        )
-        config = replace(config, server=TEST_SERVER)
+        mesh_auth = replace(mesh_config.mesh, auth_address=auth_address)
+        config = replace(mesh_config, mesh=mesh_auth, orders_address=orders_address)
         async with (
             open_notifier(config) as application,
             running_server(config.server, application, "127.0.0.1:0") as port,
@@ -126,3 +134,40 @@ async def test_after_an_outage_of_orders_every_customer_is_told(mesh: Mesh) -> N
     await mesh.until_the_queue_is_empty()
 
     assert len(await mesh.mails_to("late@example.com")) == 5
+
+
+async def test_a_message_about_an_order_that_was_not_there_is_sent_again_when_it_is(mesh: Mesh) -> None:
+    """Twice received, it is a dead letter; redriven, it is a message as any other."""
+    message_id = await mesh.aws.send(event_body("o-9"), type="order.created", traceparent=TRACEPARENT)
+    metadata = bearer(mesh.issuer.admin())
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        grpc.aio.insecure_channel(f"127.0.0.1:{mesh.port}") as channel,
+    ):
+        stub = NotifierServiceStub(channel)
+        while not (dead := (await stub.ListDeadLetters(pb.ListDeadLettersRequest(), metadata=metadata)).dead_letters):
+            await asyncio.sleep(POLL_SECONDS)
+        mesh.orders.orders["o-9"] = order_message("o-9", orders_pb.Order.PROCESSED, "joan@example.com")
+        redriven = await stub.RedriveDeadLetters(pb.RedriveDeadLettersRequest(all=True), metadata=metadata)
+        await mesh.orders.until(lambda: mesh.orders.told == ["o-9"])
+        await mesh.until_the_queue_is_empty()
+
+    (letter,) = dead
+    assert (letter.message_id, letter.reason, letter.attempts) == (message_id, "ORDER_REFUSED", 2)
+    assert (letter.body, letter.attributes["traceparent"]) == (event_body("o-9"), TRACEPARENT)
+    assert redriven.sent_count == 1
+    assert len(await mesh.mails_to("joan@example.com")) == 1
+    assert mesh.orders.traceparents[-1] == TRACEPARENT
+
+
+async def test_without_a_dead_letter_queue_it_says_so_and_works(
+    mesh_config: NotifierConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_notifier(replace(mesh_config, dead_letter_queue_url="")) as application:
+        loops = [name for name, _ in application.loops]
+
+    assert "drainer" not in loops
+    assert "worker" in loops
+    assert [record.message for record in caplog.records if "AWS_SQS_DLQ_URL" in record.message] == [
+        "AWS_SQS_DLQ_URL is not set: dead letters stay in their queue, and none is listed"
+    ]

@@ -25,6 +25,13 @@ def test_the_defaults_are_those_of_production() -> None:
     assert (config.lease_seconds, config.ses_timeout_seconds) == (15.0, 5.0)
 
 
+def test_dead_letters_are_looked_after_where_their_queue_is_named() -> None:
+    named = COMPLETE | {"AWS_SQS_DLQ_URL": f"{COMPLETE['AWS_SQS_QUEUE_URL']}-dead"}
+
+    assert NotifierConfig.from_environment(COMPLETE).dead_letter_queue_url == ""
+    assert NotifierConfig.from_environment(named).dead_letter_queue_url == named["AWS_SQS_DLQ_URL"]
+
+
 def test_the_times_of_the_fault_rig_are_accepted() -> None:
     times = {"VISIBILITY_SECONDS": "3", "HEARTBEAT_SECONDS": "1"}
     leases = {"NOTIFICATION_LEASE_SECONDS": "4", "SES_TIMEOUT_SECONDS": "1"}
@@ -44,6 +51,7 @@ def test_a_missing_key_is_named(key: str) -> None:
     ("key", "value"),
     [
         ("AWS_SES_SENDER_EMAIL", "orders"),
+        ("AWS_SQS_DLQ_URL", COMPLETE["AWS_SQS_QUEUE_URL"]),
         ("HEARTBEAT_SECONDS", "15"),
         ("VISIBILITY_SECONDS", "0"),
         ("VISIBILITY_SECONDS", "43201"),

@@ -94,6 +94,7 @@ async def test_an_outage_of_orders_longer_than_a_try_may_take_ends_all_the_same(
             orders,
             scene.mailer,
             scene.store,
+            scene.failures,
             scene.clock,
             WorkerLimits(heartbeat_seconds=10, drain_seconds=1),
             LEASE_SECONDS,

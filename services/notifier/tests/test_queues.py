@@ -8,10 +8,10 @@ import pytest
 from chassis.aws import AwsConfig, open_aws_client
 from chassis.config import Secret
 from chassis.testing import ManualClock
-from services.notifier.errors import QueueUnavailable
+from services.notifier.errors import QueueRefused, QueueUnavailable
 from services.notifier.memory_queue import MemoryQueue
-from services.notifier.queue import Message, Queue
-from services.notifier.sqs_queue import SqsQueue
+from services.notifier.queue import DeadLetterQueue, Message, Queue, RedriveQueue
+from services.notifier.sqs_queue import SqsDeadLetterQueue, SqsQueue, SqsRedriveQueue
 from services.notifier.tests.scene import Aws
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -101,6 +101,48 @@ async def test_a_delivery_that_the_queue_no_longer_knows_is_no_error(filled: Fil
     await filled.queue.delete(message)
 
 
+async def test_what_is_sent_again_comes_with_its_body_and_attributes(clock: ManualClock, aws_clients: Aws) -> None:
+    attributes = {"type": "order.created", "x.y": "z"}
+    body = "\t\r\n\x85\ufffd\U0010ffff {no JSON"
+    memory = MemoryQueue(clock)
+    sqs = SqsQueue(aws_clients.sqs, aws_clients.queue_url, 30)
+    redriving: list[tuple[RedriveQueue, Queue]] = [
+        (memory, memory),
+        (SqsRedriveQueue(aws_clients.sqs, aws_clients.queue_url), sqs),
+    ]
+
+    for sender, queue in redriving:
+        for sent in (attributes, {}):
+            message_id = await sender.send(body, sent)
+            (message,) = await queue.receive(1)
+
+            assert (message.message_id, message.body, message.attributes) == (message_id, body, sent)
+
+
+async def test_what_is_removed_from_the_dead_letters_does_not_come_again(clock: ManualClock, aws_clients: Aws) -> None:
+    memory = MemoryQueue(clock)
+    await memory.send("dead", {"type": "order.created"})
+    await aws_clients.send("dead", type="order.created")
+    queues: list[DeadLetterQueue] = [memory, SqsDeadLetterQueue(aws_clients.sqs, aws_clients.queue_url, 30)]
+
+    for queue in queues:
+        (message,) = await queue.take(10)
+        await queue.remove(message)
+
+        assert (message.body, message.attributes) == ("dead", {"type": "order.created"})
+    assert (len(memory), await aws_clients.counts()) == (0, (0, 0))
+
+
+async def test_an_answer_that_says_no_is_told_from_no_answer(clock: ManualClock, aws_clients: Aws) -> None:
+    memory = MemoryQueue(clock, full=True)
+    gone = SqsRedriveQueue(aws_clients.sqs, f"{aws_clients.queue_url}-moved")
+    refusing: list[RedriveQueue] = [memory, gone]
+
+    for queue in refusing:
+        with pytest.raises(QueueRefused):
+            await queue.send("hello", {})
+
+
 async def test_sqs_hides_what_is_in_flight_and_shows_what_was_given_back(aws_clients: Aws) -> None:
     queue = SqsQueue(aws_clients.sqs, aws_clients.queue_url, 30)
     await aws_clients.send("hello")
@@ -123,9 +165,20 @@ async def test_an_sqs_that_is_down_is_unavailable() -> None:
     nowhere = "http://127.0.0.1:1"
     config = AwsConfig("us-east-1", "local", Secret("local"), None, (("sqs", nowhere), ("sesv2", nowhere)))
     async with open_aws_client(config, "sqs", attempts_max=1, read_timeout_seconds=1) as sqs:
-        queue = SqsQueue(sqs, f"{nowhere}/123456789012/orders", 30)
+        queue_url = f"{nowhere}/123456789012/orders"
+        queue = SqsQueue(sqs, queue_url, 30)
         message = Message("m-1", "receipt", "hello")
 
-        for asked in (queue.receive(1), queue.extend([message]), queue.give_back(message, 0), queue.delete(message)):
-            with pytest.raises(QueueUnavailable, match="does not answer"):
-                await asked
+        dead, redrive = SqsDeadLetterQueue(sqs, queue_url, 30), SqsRedriveQueue(sqs, queue_url)
+        asked: list[Awaitable[object]] = [
+            queue.receive(1),
+            queue.extend([message]),
+            queue.give_back(message, 0),
+            queue.delete(message),
+        ]
+        asked += [dead.take(1), dead.remove(message), redrive.send("hello", {})]
+
+        for question in asked:
+            with pytest.raises(QueueUnavailable, match="does not answer") as caught:
+                await question
+            assert not isinstance(caught.value, QueueRefused), "it may have happened"

@@ -13,8 +13,11 @@ from chassis.testing import ManualClock, TestIssuer, bearer, served
 from ordermesh.notifier.v1 import notifier_service_pb2 as pb
 from ordermesh.notifier.v1.notifier_service_pb2_grpc import NotifierServiceStub
 from services.notifier.app import build_notifier
+from services.notifier.memory_dead_letters import MemoryDeadLetters
+from services.notifier.memory_queue import MemoryQueue
 from services.notifier.memory_store import MemoryStore
 from services.notifier.notification import Kind, Lease
+from services.notifier.redrive import Redriver
 
 
 @pytest.fixture
@@ -28,8 +31,10 @@ def memory() -> MemoryStore:
 
 
 @pytest.fixture
-async def channel(issuer: TestIssuer, memory: MemoryStore) -> AsyncIterator[grpc.aio.Channel]:
-    async with served(build_notifier(memory), issuer=issuer) as channel:
+async def channel(issuer: TestIssuer, memory: MemoryStore, clock: ManualClock) -> AsyncIterator[grpc.aio.Channel]:
+    letters = MemoryDeadLetters()
+    service = build_notifier(memory, letters, Redriver(letters, MemoryQueue(clock), clock), clock)
+    async with served(service, issuer=issuer) as channel:
         yield channel
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from services.notifier.delivery_failure import DeliveryFailure
 from services.notifier.errors import (
     Dependency,
     DependencyDown,
@@ -13,6 +14,7 @@ from services.notifier.errors import (
     OrderRefused,
 )
 from services.notifier.mail import Mail
+from services.notifier.memory_delivery_failures import MemoryDeliveryFailures
 from services.notifier.memory_mailer import MemoryMailer
 from services.notifier.memory_queue import MemoryQueue
 from services.notifier.memory_store import MemoryStore
@@ -250,6 +252,80 @@ async def test_poison_is_left_to_the_queue_and_does_not_stop_the_others(scene: S
     assert [scene.queue.receive_count(poison) for poison in (unreadable, unknown)] == [1, 1]
 
 
+async def failure_of(scene: Scene, message_id: str) -> DeliveryFailure:
+    failure = await scene.failures.find(message_id)
+    assert failure is not None
+    return failure
+
+
+async def test_why_a_message_failed_is_recorded_without_addresses_at_each_delivery(scene: Scene) -> None:
+    unreadable = await scene.queue.send("hello")
+    unknown = await scene.queue.send(event_body("nobody-placed-this"))
+    failing, crashing = await scene.place("o-1"), await scene.place("o-2")
+    scene.orders.failing = {
+        "o-1": DependencyFailed(Dependency.ORDERS, "INTERNAL of ada@example.com"),
+        "o-2": ZeroDivisionError("of ada@example.com"),
+    }
+
+    async with scene.working():
+        for delivery in (1, 2):
+            for message_id in (unreadable, unknown, failing, crashing):
+                while (failure := await scene.failures.find(message_id)) is None or failure.attempts < delivery:
+                    await asyncio.sleep(0)
+            scene.clock.advance(31)
+
+    assert await failure_of(scene, unreadable) == DeliveryFailure("MESSAGE_UNREADABLE", "the body is no OrderEvent", 2)
+    assert await failure_of(scene, unknown) == DeliveryFailure("ORDER_REFUSED", "there is no such order", 2)
+    assert await failure_of(scene, failing) == DeliveryFailure("DEPENDENCY_FAILED", "orders: INTERNAL of <address>", 2)
+    assert await failure_of(scene, crashing) == DeliveryFailure("CRASHED", "ZeroDivisionError: of <address>", 2)
+
+
+async def test_an_outage_and_a_busy_lease_are_no_failures_of_the_message(scene: Scene) -> None:
+    await scene.store.claim(Lease.begin("o-1", Kind.PROCESSED, scene.clock.now(), 15), scene.clock.now())
+    leased = await scene.place("o-1")
+    scene.orders.failing = {"o-2": ORDERS_DOWN}
+    down = await scene.place("o-2")
+
+    async with scene.working():
+        await scene.queue.until(lambda: scene.queue.hidden_seconds(leased) == 15)
+        await scene.orders.until(lambda: scene.orders.processed.count("o-2") >= 2)
+
+    assert [await scene.failures.find(message_id) for message_id in (leased, down)] == [None, None]
+
+
+async def test_a_failure_that_cannot_be_recorded_stops_neither_the_worker_nor_the_queue(scene: Scene) -> None:
+    class FailuresThatAreDown(MemoryDeliveryFailures):
+        async def record(self, message_id: str, reason: str, description: str) -> None:
+            raise DependencyDown(Dependency.DATABASE, "does not answer")
+
+    scene.failures = FailuresThatAreDown()
+    poison = await scene.queue.send("hello")
+    failing = await scene.place("o-1")
+    scene.orders.failing = {"o-1": DependencyFailed(Dependency.ORDERS, "INTERNAL")}
+    await scene.place("o-2")
+
+    async with scene.working():
+        await scene.mailer.until_sent(1)
+        await scene.queue.until(lambda: scene.queue.hidden_seconds(failing) == 2)
+
+    assert scene.queue.hidden_seconds(poison) == 30
+    assert scene.orders.told == ["o-2"]
+
+
+async def test_poison_that_waits_for_its_next_delivery_takes_nobodys_place(scene: Scene) -> None:
+    for number in range(10):
+        await scene.queue.send(f"poison {number}")
+    for number in range(20):
+        await scene.place(f"o-{number}")
+
+    async with scene.working(messages_in_flight_max=2):
+        await scene.mailer.until_sent(20)
+        await scene.queue.until(lambda: len(scene.queue) == 10)
+
+    assert [scene.queue.receive_count(poison) for poison in scene.queue.ids] == [1] * 10
+    assert {scene.queue.hidden_seconds(poison) for poison in scene.queue.ids} == {30}
+
+
 async def test_an_unexpected_exception_leaves_the_message_and_the_worker(scene: Scene) -> None:
     scene.orders.failing = {"o-1": ZeroDivisionError("a bug")}
     await scene.place("o-1")
@@ -393,8 +469,8 @@ async def test_what_is_in_flight_stays_hidden(scene: Scene) -> None:
 
 
 async def test_a_queue_that_is_down_is_waited_for(scene: Scene) -> None:
-    scene.queue.down = True
     await scene.place("o-1")
+    scene.queue.down = True
 
     async with scene.working():
         await scene.queue.until(lambda: scene.queue.refused_calls > 0)

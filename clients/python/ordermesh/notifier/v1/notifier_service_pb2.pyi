@@ -189,3 +189,345 @@ class ListNotificationsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListNotificationsResponse: _TypeAlias = ListNotificationsResponse  # noqa: Y015
+
+@_typing.final
+class DeadLetter(_message.Message):
+    """A message that could not be processed. It is kept for 90 days; once REDRIVEN, for 15 more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[DeadLetter._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: DeadLetter._State.ValueType  # 0
+        """Never sent."""
+        DEAD: DeadLetter._State.ValueType  # 1
+        """It waits for somebody to redrive or delete it."""
+        REDRIVING: DeadLetter._State.ValueType  # 2
+        """It is being sent to the queue. Should that be interrupted, it is sent within seconds by itself."""
+        REDRIVEN: DeadLetter._State.ValueType  # 3
+        """The queue has it again, as a new message. When that one dies too, it is a dead letter of its own."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """What became of it."""
+
+    STATE_UNSPECIFIED: DeadLetter.State.ValueType  # 0
+    """Never sent."""
+    DEAD: DeadLetter.State.ValueType  # 1
+    """It waits for somebody to redrive or delete it."""
+    REDRIVING: DeadLetter.State.ValueType  # 2
+    """It is being sent to the queue. Should that be interrupted, it is sent within seconds by itself."""
+    REDRIVEN: DeadLetter.State.ValueType  # 3
+    """The queue has it again, as a new message. When that one dies too, it is a dead letter of its own."""
+
+    @_typing.final
+    class AttributesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    BODY_BYTES_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    REDRIVE_TIME_FIELD_NUMBER: _builtins.int
+    REDRIVE_MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    """SQS's id of the message, which the notifier's log names, too."""
+    state: Global___DeadLetter.State.ValueType
+    """What became of it."""
+    reason: _builtins.str
+    """Why its last delivery failed, in UPPER_SNAKE: `MESSAGE_UNREADABLE`, `ORDER_REFUSED`,
+    `DEPENDENCY_FAILED`, `MAIL_UNCONFIRMED`, `CRASHED` for an error that nobody expected, or `UNKNOWN`
+    when no reason was recorded, for example because the process was killed each time.
+    """
+    description: _builtins.str
+    """The same in words, without addresses; at most 500 characters."""
+    attempts: _builtins.int
+    """How many deliveries failed for a reason that was recorded."""
+    body: _builtins.str
+    """Its first 4,096 characters. It is whatever somebody sent: anything but an OrderEvent, perhaps."""
+    body_bytes: _builtins.int
+    """How long the whole body is, in bytes of UTF-8."""
+    redrive_message_id: _builtins.str
+    """SQS's id of the new message, once it is REDRIVEN."""
+    @_builtins.property
+    def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Its attributes that are text, the first 256 characters of each."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it became a dead letter."""
+
+    @_builtins.property
+    def redrive_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was sent to the queue again; not set unless it is REDRIVEN."""
+
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        state: Global___DeadLetter.State.ValueType = ...,
+        reason: _builtins.str = ...,
+        description: _builtins.str = ...,
+        attempts: _builtins.int = ...,
+        body: _builtins.str = ...,
+        body_bytes: _builtins.int = ...,
+        attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        redrive_time: _timestamp_pb2.Timestamp | None = ...,
+        redrive_message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "redrive_time", b"redrive_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "attributes", b"attributes", "body", b"body", "body_bytes", b"body_bytes", "create_time", b"create_time", "description", b"description", "message_id", b"message_id", "reason", b"reason", "redrive_message_id", b"redrive_message_id", "redrive_time", b"redrive_time", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadLetter: _TypeAlias = DeadLetter  # noqa: Y015
+
+@_typing.final
+class ListDeadLettersRequest(_message.Message):
+    """The request of ListDeadLetters."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many dead letters to return at most. Default 50; more than 500 is read as 500. A page also ends
+    before it is larger than 3 MiB.
+    """
+    page_token: _builtins.str
+    """The `next_page_token` of the page before, empty for the first page."""
+    state: Global___DeadLetter.State.ValueType
+    """Only those in this state. Not set means all."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        state: Global___DeadLetter.State.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeadLettersRequest: _TypeAlias = ListDeadLettersRequest  # noqa: Y015
+
+@_typing.final
+class ListDeadLettersResponse(_message.Message):
+    """A page of dead letters."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEAD_LETTERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """What to send for the next page, empty on the last one."""
+    @_builtins.property
+    def dead_letters(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadLetter]:
+        """The dead letters, the newest first."""
+
+    def __init__(
+        self,
+        *,
+        dead_letters: _abc.Iterable[Global___DeadLetter] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letters", b"dead_letters", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeadLettersResponse: _TypeAlias = ListDeadLettersResponse  # noqa: Y015
+
+@_typing.final
+class RedriveDeadLettersRequest(_message.Message):
+    """The request of RedriveDeadLetters. Exactly one of the two is set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_IDS_FIELD_NUMBER: _builtins.int
+    ALL_FIELD_NUMBER: _builtins.int
+    all: _builtins.bool
+    """The oldest 100 that are DEAD."""
+    @_builtins.property
+    def message_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which dead letters, 1 to 100. One that is named twice counts once."""
+
+    def __init__(
+        self,
+        *,
+        message_ids: _abc.Iterable[_builtins.str] | None = ...,
+        all: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "message_ids", b"message_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedriveDeadLettersRequest: _TypeAlias = RedriveDeadLettersRequest  # noqa: Y015
+
+@_typing.final
+class RedriveDeadLettersResponse(_message.Message):
+    """What became of dead letters that were to be sent again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENT_COUNT_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    HAS_MORE_FIELD_NUMBER: _builtins.int
+    sent_count: _builtins.int
+    """How many this call has sent."""
+    has_more: _builtins.bool
+    """With `all`: there were more than 100."""
+    @_builtins.property
+    def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___RedriveFailure]:
+        """Those that this call has not sent, each with the reason."""
+
+    def __init__(
+        self,
+        *,
+        sent_count: _builtins.int = ...,
+        failures: _abc.Iterable[Global___RedriveFailure] | None = ...,
+        has_more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failures", b"failures", "has_more", b"has_more", "sent_count", b"sent_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedriveDeadLettersResponse: _TypeAlias = RedriveDeadLettersResponse  # noqa: Y015
+
+@_typing.final
+class RedriveFailure(_message.Message):
+    """A dead letter that was not sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Reason:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RedriveFailure._Reason.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        REASON_UNSPECIFIED: RedriveFailure._Reason.ValueType  # 0
+        """Never sent."""
+        NOT_FOUND: RedriveFailure._Reason.ValueType  # 1
+        """There is no such dead letter."""
+        ALREADY_REDRIVEN: RedriveFailure._Reason.ValueType  # 2
+        """It was sent before."""
+        BEING_REDRIVEN: RedriveFailure._Reason.ValueType  # 3
+        """Another call is sending it."""
+        QUEUE_REFUSED: RedriveFailure._Reason.ValueType  # 4
+        """SQS does not take it. It is DEAD as before."""
+        QUEUE_UNAVAILABLE: RedriveFailure._Reason.ValueType  # 5
+        """SQS did not answer. It is REDRIVING, and sent by itself when SQS answers."""
+
+    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+        """Why it was not sent."""
+
+    REASON_UNSPECIFIED: RedriveFailure.Reason.ValueType  # 0
+    """Never sent."""
+    NOT_FOUND: RedriveFailure.Reason.ValueType  # 1
+    """There is no such dead letter."""
+    ALREADY_REDRIVEN: RedriveFailure.Reason.ValueType  # 2
+    """It was sent before."""
+    BEING_REDRIVEN: RedriveFailure.Reason.ValueType  # 3
+    """Another call is sending it."""
+    QUEUE_REFUSED: RedriveFailure.Reason.ValueType  # 4
+    """SQS does not take it. It is DEAD as before."""
+    QUEUE_UNAVAILABLE: RedriveFailure.Reason.ValueType  # 5
+    """SQS did not answer. It is REDRIVING, and sent by itself when SQS answers."""
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    """The dead letter."""
+    reason: Global___RedriveFailure.Reason.ValueType
+    """Why it was not sent."""
+    description: _builtins.str
+    """The same in words."""
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        reason: Global___RedriveFailure.Reason.ValueType = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "message_id", b"message_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedriveFailure: _TypeAlias = RedriveFailure  # noqa: Y015
+
+@_typing.final
+class DeleteDeadLetterRequest(_message.Message):
+    """The request of DeleteDeadLetter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    """The dead letter."""
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message_id", b"message_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteDeadLetterRequest: _TypeAlias = DeleteDeadLetterRequest  # noqa: Y015
+
+@_typing.final
+class DeleteDeadLetterResponse(_message.Message):
+    """Nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteDeadLetterResponse: _TypeAlias = DeleteDeadLetterResponse  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class NotifierServiceStub:
-    """What customers were told about their orders.
+    """What customers were told about their orders, and the messages that could not be processed.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
     """
@@ -42,10 +42,25 @@ class NotifierServiceStub:
                 request_serializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListNotificationsRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListNotificationsResponse.FromString,
                 _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/ordermesh.notifier.v1.NotifierService/ListDeadLetters',
+                request_serializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.RedriveDeadLetters = channel.unary_unary(
+                '/ordermesh.notifier.v1.NotifierService/RedriveDeadLetters',
+                request_serializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.RedriveDeadLettersRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.RedriveDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.DeleteDeadLetter = channel.unary_unary(
+                '/ordermesh.notifier.v1.NotifierService/DeleteDeadLetter',
+                request_serializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.DeleteDeadLetterRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.DeleteDeadLetterResponse.FromString,
+                _registered_method=True)
 
 
 class NotifierServiceServicer:
-    """What customers were told about their orders.
+    """What customers were told about their orders, and the messages that could not be processed.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
     """
@@ -60,6 +75,44 @@ class NotifierServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeadLetters(self, request, context):
+        """Lists dead letters, the newest first: messages that SQS delivered as often as its queue allows and
+        that were never done.
+
+        Errors: INVALID_ARGUMENT `INVALID_REQUEST` for a page token that this method did not give, and for a
+        state that is none. Idempotent: it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedriveDeadLetters(self, request, context):
+        """Sends dead letters to the queue again, as new messages with the same body and attributes.
+
+        Either those that are named, or the oldest that are DEAD. What becomes of each that is named is
+        answered: one that cannot be sent does not keep the others back.
+
+        A repeated call does no harm: what was sent is not sent again. Whatever happens in the middle, a
+        dead letter is sent again rather than never; the worker acts on the order as it is, so a message
+        that comes twice has one effect.
+        Errors: INVALID_ARGUMENT `INVALID_REQUEST` when neither ids nor `all` are given, or both, or more
+        than 100 ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteDeadLetter(self, request, context):
+        """Removes a dead letter for good, also when the dead-letter queue delivers its message once more.
+
+        Errors: NOT_FOUND `DEAD_LETTER_NOT_FOUND`; FAILED_PRECONDITION `DEAD_LETTER_BEING_REDRIVEN` while it
+        is REDRIVING, which takes seconds.
+        Not idempotent: a repeated call answers `DEAD_LETTER_NOT_FOUND`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NotifierServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -67,6 +120,21 @@ def add_NotifierServiceServicer_to_server(servicer, server):
                     servicer.ListNotifications,
                     request_deserializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListNotificationsRequest.FromString,
                     response_serializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListNotificationsResponse.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'RedriveDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedriveDeadLetters,
+                    request_deserializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.RedriveDeadLettersRequest.FromString,
+                    response_serializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.RedriveDeadLettersResponse.SerializeToString,
+            ),
+            'DeleteDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDeadLetter,
+                    request_deserializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.DeleteDeadLetterRequest.FromString,
+                    response_serializer=ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.DeleteDeadLetterResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -77,7 +145,7 @@ def add_NotifierServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NotifierService:
-    """What customers were told about their orders.
+    """What customers were told about their orders, and the messages that could not be processed.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
     """
@@ -99,6 +167,87 @@ class NotifierService:
             '/ordermesh.notifier.v1.NotifierService/ListNotifications',
             ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListNotificationsRequest.SerializeToString,
             ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListNotificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.notifier.v1.NotifierService/ListDeadLetters',
+            ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListDeadLettersRequest.SerializeToString,
+            ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedriveDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.notifier.v1.NotifierService/RedriveDeadLetters',
+            ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.RedriveDeadLettersRequest.SerializeToString,
+            ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.RedriveDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.notifier.v1.NotifierService/DeleteDeadLetter',
+            ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.DeleteDeadLetterRequest.SerializeToString,
+            ordermesh_dot_notifier_dot_v1_dot_notifier__service__pb2.DeleteDeadLetterResponse.FromString,
             options,
             channel_credentials,
             insecure,

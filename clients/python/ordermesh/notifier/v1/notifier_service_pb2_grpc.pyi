@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class NotifierServiceStub:
-    """What customers were told about their orders.
+    """What customers were told about their orders, and the messages that could not be processed.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
     """
@@ -42,10 +42,36 @@ class NotifierServiceStub:
     Errors: INVALID_ARGUMENT `INVALID_REQUEST` for a page token that this method did not give.
     Idempotent: it changes nothing.
     """
+    ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_notifier_service_pb2.ListDeadLettersRequest, _notifier_service_pb2.ListDeadLettersResponse]
+    """Lists dead letters, the newest first: messages that SQS delivered as often as its queue allows and
+    that were never done.
+
+    Errors: INVALID_ARGUMENT `INVALID_REQUEST` for a page token that this method did not give, and for a
+    state that is none. Idempotent: it changes nothing.
+    """
+    RedriveDeadLetters: _grpc.UnaryUnaryMultiCallable[_notifier_service_pb2.RedriveDeadLettersRequest, _notifier_service_pb2.RedriveDeadLettersResponse]
+    """Sends dead letters to the queue again, as new messages with the same body and attributes.
+
+    Either those that are named, or the oldest that are DEAD. What becomes of each that is named is
+    answered: one that cannot be sent does not keep the others back.
+
+    A repeated call does no harm: what was sent is not sent again. Whatever happens in the middle, a
+    dead letter is sent again rather than never; the worker acts on the order as it is, so a message
+    that comes twice has one effect.
+    Errors: INVALID_ARGUMENT `INVALID_REQUEST` when neither ids nor `all` are given, or both, or more
+    than 100 ids.
+    """
+    DeleteDeadLetter: _grpc.UnaryUnaryMultiCallable[_notifier_service_pb2.DeleteDeadLetterRequest, _notifier_service_pb2.DeleteDeadLetterResponse]
+    """Removes a dead letter for good, also when the dead-letter queue delivers its message once more.
+
+    Errors: NOT_FOUND `DEAD_LETTER_NOT_FOUND`; FAILED_PRECONDITION `DEAD_LETTER_BEING_REDRIVEN` while it
+    is REDRIVING, which takes seconds.
+    Not idempotent: a repeated call answers `DEAD_LETTER_NOT_FOUND`.
+    """
 
 @_typing.type_check_only
 class NotifierServiceAsyncStub(NotifierServiceStub):
-    """What customers were told about their orders.
+    """What customers were told about their orders, and the messages that could not be processed.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
     """
@@ -57,9 +83,35 @@ class NotifierServiceAsyncStub(NotifierServiceStub):
     Errors: INVALID_ARGUMENT `INVALID_REQUEST` for a page token that this method did not give.
     Idempotent: it changes nothing.
     """
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_notifier_service_pb2.ListDeadLettersRequest, _notifier_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
+    """Lists dead letters, the newest first: messages that SQS delivered as often as its queue allows and
+    that were never done.
+
+    Errors: INVALID_ARGUMENT `INVALID_REQUEST` for a page token that this method did not give, and for a
+    state that is none. Idempotent: it changes nothing.
+    """
+    RedriveDeadLetters: _aio.UnaryUnaryMultiCallable[_notifier_service_pb2.RedriveDeadLettersRequest, _notifier_service_pb2.RedriveDeadLettersResponse]  # type: ignore[assignment]
+    """Sends dead letters to the queue again, as new messages with the same body and attributes.
+
+    Either those that are named, or the oldest that are DEAD. What becomes of each that is named is
+    answered: one that cannot be sent does not keep the others back.
+
+    A repeated call does no harm: what was sent is not sent again. Whatever happens in the middle, a
+    dead letter is sent again rather than never; the worker acts on the order as it is, so a message
+    that comes twice has one effect.
+    Errors: INVALID_ARGUMENT `INVALID_REQUEST` when neither ids nor `all` are given, or both, or more
+    than 100 ids.
+    """
+    DeleteDeadLetter: _aio.UnaryUnaryMultiCallable[_notifier_service_pb2.DeleteDeadLetterRequest, _notifier_service_pb2.DeleteDeadLetterResponse]  # type: ignore[assignment]
+    """Removes a dead letter for good, also when the dead-letter queue delivers its message once more.
+
+    Errors: NOT_FOUND `DEAD_LETTER_NOT_FOUND`; FAILED_PRECONDITION `DEAD_LETTER_BEING_REDRIVEN` while it
+    is REDRIVING, which takes seconds.
+    Not idempotent: a repeated call answers `DEAD_LETTER_NOT_FOUND`.
+    """
 
 class NotifierServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What customers were told about their orders.
+    """What customers were told about their orders, and the messages that could not be processed.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
     """
@@ -74,6 +126,50 @@ class NotifierServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT `INVALID_REQUEST` for a page token that this method did not give.
         Idempotent: it changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _notifier_service_pb2.ListDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifier_service_pb2.ListDeadLettersResponse, _abc.Awaitable[_notifier_service_pb2.ListDeadLettersResponse]]:
+        """Lists dead letters, the newest first: messages that SQS delivered as often as its queue allows and
+        that were never done.
+
+        Errors: INVALID_ARGUMENT `INVALID_REQUEST` for a page token that this method did not give, and for a
+        state that is none. Idempotent: it changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def RedriveDeadLetters(
+        self,
+        request: _notifier_service_pb2.RedriveDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifier_service_pb2.RedriveDeadLettersResponse, _abc.Awaitable[_notifier_service_pb2.RedriveDeadLettersResponse]]:
+        """Sends dead letters to the queue again, as new messages with the same body and attributes.
+
+        Either those that are named, or the oldest that are DEAD. What becomes of each that is named is
+        answered: one that cannot be sent does not keep the others back.
+
+        A repeated call does no harm: what was sent is not sent again. Whatever happens in the middle, a
+        dead letter is sent again rather than never; the worker acts on the order as it is, so a message
+        that comes twice has one effect.
+        Errors: INVALID_ARGUMENT `INVALID_REQUEST` when neither ids nor `all` are given, or both, or more
+        than 100 ids.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteDeadLetter(
+        self,
+        request: _notifier_service_pb2.DeleteDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifier_service_pb2.DeleteDeadLetterResponse, _abc.Awaitable[_notifier_service_pb2.DeleteDeadLetterResponse]]:
+        """Removes a dead letter for good, also when the dead-letter queue delivers its message once more.
+
+        Errors: NOT_FOUND `DEAD_LETTER_NOT_FOUND`; FAILED_PRECONDITION `DEAD_LETTER_BEING_REDRIVEN` while it
+        is REDRIVING, which takes seconds.
+        Not idempotent: a repeated call answers `DEAD_LETTER_NOT_FOUND`.
         """
 
 def add_NotifierServiceServicer_to_server(servicer: NotifierServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
