@@ -134,6 +134,10 @@ class KeptAlive:
         if self._child is not None:
             await self._child.wait()
 
+    def hurry(self) -> None:
+        """Start the process again without waiting, if it is dead."""
+        self._hurry.set()
+
     def give_up(self) -> None:
         """Kill the process, at once and for good."""
         self._wanted = False
@@ -162,9 +166,10 @@ class KeptAlive:
             await self._wait(backoff)
 
     async def _wait(self, backoff: Backoff) -> None:
-        """Wait as long as ``backoff`` says, or until the process is stopped."""
+        """Wait as long as ``backoff`` says, or until somebody is in a hurry, for one thing because it is stopped."""
         tasks = {asyncio.create_task(backoff.wait()), asyncio.create_task(self._hurry.wait())}
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._hurry.clear()
         for task in tasks:
             task.cancel()
 

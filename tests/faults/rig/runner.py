@@ -83,7 +83,7 @@ async def _put_through(scenario: Scenario, run: Run, directory: Path) -> None:
     await run.mesh.wait_ready()
     await come_to_rest(run)
     run.shop.journal.flush()
-    await audit(run, directory / "journal")
+    await audit(run, directory / "journal", scenario.dead_letters_max)
     run.findings += run.shop.violations
 
 

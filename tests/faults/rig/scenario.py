@@ -53,7 +53,7 @@ class Run:
 class Scenario:
     """``sizes`` is how much of it a profile runs, in ``unit``; a profile that is not there leaves it out.
 
-    ``repeats_mails``: whether its faults open one of the two windows in which a mail may be sent twice.
+    ``dead_letters_max``: how many messages may become dead letters; None: any number.
     """
 
     name: str
@@ -64,3 +64,4 @@ class Scenario:
     customers: int = 20
     replicas: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
+    dead_letters_max: int | None = None

@@ -67,7 +67,7 @@ async def come_to_rest(run: Run) -> None:
     run.require(p99 <= CONVERGENCE_SECONDS_MAX, f"LIVENESS: p99 was {p99:.1f} s, not {CONVERGENCE_SECONDS_MAX:.0f} s")
 
 
-async def audit(run: Run, journal: Path) -> None:
+async def audit(run: Run, journal: Path, dead_letters_max: int | None) -> None:
     """Check everything, with all that is known."""
     entries = await asyncio.to_thread(lambda: list(read_journal(journal)))
     evidence = Evidence(
@@ -75,6 +75,7 @@ async def audit(run: Run, journal: Path) -> None:
         mails=[_record(mail) for mail in run.mesh.aws.mail_requests],
         published=run.mesh.aws.traffic.published,
         depths=depths(run.mesh),
+        dead_letters_expected=dead_letters_max,
     )
     async with open_databases(run.mesh.mongo_uri) as databases:
         report = await at_rest(databases, evidence)

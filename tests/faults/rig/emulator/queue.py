@@ -42,6 +42,7 @@ class Queue:
         self._hidden: list[tuple[float, int, Message]] = []
         self._hidings = count()
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_due = 0.0
         self._pollers: dict[asyncio.Future[None], None] = {}
 
     @property
@@ -201,11 +202,12 @@ class Queue:
 
     def _set_alarm(self) -> None:
         due = self._hidden[0][0]
-        if self._alarm and not self._alarm.cancelled():
-            if self._alarm.when() <= due:
+        if self._alarm:
+            if self._alarm_due <= due:
                 return
             self._alarm.cancel()
-        self._alarm = self._loop.call_at(due, self._show_due)
+        # uvloop's handle of a time that has passed does not say when it is, so that is kept here.
+        self._alarm, self._alarm_due = self._loop.call_at(due, self._show_due), due
 
     def _show_due(self) -> None:
         self._alarm = None
