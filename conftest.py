@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from chassis.mongo import Database, MongoConfig, open_database
 from deploy.local.environments import reach_this_machine_directly
@@ -26,6 +27,11 @@ from deploy.local.state import StateDirectory
 from deploy.local.supervisor import Supervisor
 
 reach_this_machine_directly()
+
+# What tests of properties try: the same examples each time, or many new ones with --hypothesis-profile=long.
+settings.register_profile("smoke", max_examples=40, deadline=None, derandomize=True, database=None)
+settings.register_profile("long", max_examples=3_000, deadline=None, print_blob=True)
+settings.load_profile("smoke")
 
 QUICK = {
     "HOLD_SECONDS": "6",

@@ -208,7 +208,7 @@ def _adjust(adjustment: Adjustment, shelves: Shelves) -> Adjusted:
         raise StockLimitExceeded(item.sku)
     shelves.items[item.sku] = adjusted
     shelves.adjustments[key] = adjustment
-    return Adjusted(replace(adjusted, version=item.version + 1), replayed=False)
+    return Adjusted(adjusted, replayed=False)
 
 
 def _priced(lines: Sequence[Line], shelves: Shelves) -> tuple[ReservedLine, ...]:

@@ -24,7 +24,10 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A stocked thing. ``adjusted`` is all stock ever added, less what was taken by adjustments."""
+    """A stocked thing. ``adjusted`` is all stock ever added, less what was taken by adjustments.
+
+    ``version`` counts its changes, so one version of an item is one content.
+    """
 
     sku: str
     name: str
@@ -42,11 +45,13 @@ class Item:
 
     def adjust(self, delta: int) -> Self:
         """Add to or take from what is available."""
-        return replace(self, available=self.available + delta, adjusted=self.adjusted + delta)
+        available, adjusted = self.available + delta, self.adjusted + delta
+        return replace(self, available=available, adjusted=adjusted, version=self.version + 1)
 
     def hold(self, quantity: int) -> Self:
         """Set stock aside for an order."""
-        return replace(self, available=self.available - quantity, reserved=self.reserved + quantity)
+        available, reserved = self.available - quantity, self.reserved + quantity
+        return replace(self, available=available, reserved=reserved, version=self.version + 1)
 
     def give_back(self, quantity: int) -> Self:
         """Undo a hold."""
@@ -54,7 +59,8 @@ class Item:
 
     def sell(self, quantity: int) -> Self:
         """Turn held stock into sold stock."""
-        return replace(self, reserved=self.reserved - quantity, sold=self.sold + quantity)
+        reserved, sold = self.reserved - quantity, self.sold + quantity
+        return replace(self, reserved=reserved, sold=sold, version=self.version + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,7 @@ class MemoryStore:
 
     async def decide(self, decisions: Sequence[Decision]) -> list[Outcome]:
         """See the port."""
-        before = dict(self._shelves.items)
-        outcomes = take(decisions, self._shelves)
-        for sku, item in self._shelves.items.items():
-            if item != before[sku]:
-                self._shelves.items[sku] = replace(item, version=item.version + 1)
-        return outcomes
+        return take(decisions, self._shelves)
 
     async def create_item(self, item: Item, initial: Adjustment) -> None:
         """See the port."""

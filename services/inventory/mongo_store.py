@@ -5,13 +5,12 @@ decide about the same item conflict, and MongoDB makes one of them read again.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
 from pymongo import ASCENDING, InsertOne, ReadPreference, ReturnDocument, UpdateOne, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import CollectionInvalid, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from chassis.mongo import Database, Document
@@ -23,7 +22,10 @@ from services.inventory.reservation import Reservation, ReservedLine, State
 
 T = TypeVar("T")
 
-_COUNTS = ("available", "reserved", "sold", "adjusted")
+NAMESPACE_EXISTS = 48
+"""The code of MongoDB's error when a collection is created that is there already."""
+
+_COUNTS = ("available", "reserved", "sold", "adjusted", "version")
 
 
 class MongoStore:
@@ -42,8 +44,12 @@ class MongoStore:
         """
         known = await self._database.list_collection_names()
         for name in {"items", "adjustments", "reservations"}.difference(known):
-            with suppress(CollectionInvalid):  # another replica was quicker
-                await self._database.create_collection(name)
+            try:
+                await self._database.create_collection(name, check_exists=False)
+            except OperationFailure as error:
+                another_replica_was_quicker = error.code == NAMESPACE_EXISTS
+                if not another_replica_was_quicker:
+                    raise
         await self._reservations.create_index(
             [("expire_time", ASCENDING)], name="held_by_expire_time", partialFilterExpression={"state": State.HELD}
         )
@@ -155,7 +161,7 @@ class MongoStore:
 def _item_updates(before: Shelves, after: Shelves) -> list[UpdateOne]:
     """What changed, in the order of the skus: two replicas lock the same items in the same order."""
     return [
-        UpdateOne({"_id": sku}, {"$inc": {"version": 1} | _differences(before.items[sku], after.items[sku])})
+        UpdateOne({"_id": sku}, {"$inc": _differences(before.items[sku], after.items[sku])})
         for sku in sorted(after.items)
         if after.items[sku] != before.items[sku]
     ]
@@ -191,7 +197,6 @@ def _item_document(item: Item) -> Document:
         "name": item.name,
         "unit_price": _money_document(item.unit_price),
         **counts,
-        "version": item.version,
     }
 
 

@@ -61,7 +61,8 @@ class MemoryStore:
             pending_events=(*row.order.pending_events, *((move.event,) if move.event else ())),
         )
         if move.event:
-            row.outbox_due_time = move.event.time
+            was_due = len(row.order.pending_events) > 1
+            row.outbox_due_time = max(row.outbox_due_time, move.event.time) if was_due else move.event.time
         return row.order
 
     async def record_released(self, order_id: str) -> None:
@@ -91,6 +92,7 @@ class MemoryStore:
         row = self._rows[order_id]
         left = tuple(event for event in row.order.pending_events if event.event_id not in event_ids)
         row.order = replace(row.order, pending_events=left)
+        row.outbox_due_time = min((event.time for event in left), default=row.outbox_due_time)
 
     async def overdue(self, now: datetime, orders_max: int) -> list[Order]:
         """See the port."""

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, WriteConcernError
 
 from chassis.mongo import Database, Document
 from chassis.pages import Page, time_of_key
@@ -52,7 +52,9 @@ class MongoStore:
             await self._orders.insert_many(documents, ordered=False)
         except BulkWriteError as error:
             failed = {failure["index"]: failure["code"] for failure in error.details["writeErrors"]}
-            if error.details["writeConcernErrors"] or set(failed.values()) != {_DUPLICATE_KEY}:
+            if error.details["writeConcernErrors"]:
+                raise _not_confirmed(error) from error
+            if set(failed.values()) != {_DUPLICATE_KEY}:
                 raise
             return [index not in failed for index in range(len(orders))]
         return [True] * len(orders)
@@ -75,14 +77,17 @@ class MongoStore:
         return [order_from(document) async for document in cursor]
 
     async def apply(self, move: Move) -> Order | None:
-        """See the port. One update, guarded by the status and the version that the move begins at."""
+        """See the port. One update, guarded by the status and the version that the move begins at.
+
+        While a relay publishes what was there before, the new event waits for it: nobody else claims the order.
+        """
         where = {"_id": move.order_id, "status": move.status, "version": move.version}
         changed: Document = {"status": move.to.status} | debts_document(move.failure, move.stock, move.notification)
         pushed: Document = {"history": change_document(move.to)}
-        if move.event is not None:
-            changed["outbox_due_time"] = move.event.time
-            pushed["pending_events"] = event_document(move.event)
         update = {"$set": changed, "$push": pushed, "$inc": {"version": 1}}
+        if move.event is not None:
+            update["$max"] = {"outbox_due_time": move.event.time}
+            pushed["pending_events"] = event_document(move.event)
         document = await self._orders.find_one_and_update(where, update, return_document=ReturnDocument.AFTER)
         return None if document is None else order_from(document)
 
@@ -114,11 +119,11 @@ class MongoStore:
         return [event_from(doc["_id"], event) async for doc in claimed for event in doc["pending_events"]]
 
     async def record_published(self, order_id: str, event_ids: Collection[str]) -> None:
-        """See the port. What was appended meanwhile stays, and keeps the order due."""
+        """See the port. What was appended meanwhile stays, and is due since then."""
         published = {"$in": ["$$event.event_id", list(event_ids)]}
         left = {"$filter": {"input": "$pending_events", "as": "event", "cond": {"$not": [published]}}}
         nothing_left = {"$eq": [{"$size": "$pending_events"}, 0]}
-        due = {"$cond": [nothing_left, "$$REMOVE", "$outbox_due_time"]}
+        due = {"$cond": [nothing_left, "$$REMOVE", {"$min": "$pending_events.time"}]}
         claim = {"$cond": [nothing_left, "$$REMOVE", "$outbox_claim"]}
         update: list[Document] = [
             {"$set": {"pending_events": left}},
@@ -162,6 +167,12 @@ class MongoStore:
             "republish_time": order.create_time + self._times.age,
             "republish_interval_seconds": self._times.first_interval.total_seconds(),
         }
+
+
+def _not_confirmed(error: BulkWriteError) -> WriteConcernError:
+    """What a single write would have raised: it may be done, and may yet be undone."""
+    first = error.details["writeConcernErrors"][0]
+    return WriteConcernError(first["errmsg"], first["code"])
 
 
 def _pay(debt: str, paid: str, *, still_owes: Document) -> list[dict[str, Any]]:

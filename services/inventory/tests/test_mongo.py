@@ -1,5 +1,6 @@
 """What is particular to inventory in MongoDB."""
 
+import asyncio
 from datetime import timedelta
 
 from chassis.mongo import Database
@@ -44,3 +45,11 @@ async def test_what_a_scan_collects_is_not_nothing(database: Database) -> None:
 
 async def test_creating_the_indexes_again_is_harmless(mongo_store: MongoStore) -> None:
     await mongo_store.create_indexes()
+
+
+async def test_replicas_that_start_together_create_the_collections_once(database: Database) -> None:
+    stores = [MongoStore(database) for _ in range(8)]
+
+    await asyncio.gather(*(store.create_indexes() for store in stores))
+
+    assert set(await database.list_collection_names()) == {"items", "reservations", "adjustments"}

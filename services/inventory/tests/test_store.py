@@ -184,6 +184,32 @@ async def expired(store: InventoryStore, clock: ManualClock) -> None:
     await decide(store, Expire("o-1", clock.now()))
 
 
+async def test_a_hold_that_was_renewed_meanwhile_does_not_expire(store: InventoryStore, clock: ManualClock) -> None:
+    """The sweep found it overdue; before it decided, orders renewed it."""
+    await stocked(store, "LAMP", 10)
+    await decide(store, reserve(clock, "o-1", ("LAMP", 3)))
+    clock.advance(900)
+    overdue = await store.overdue_holds(clock.now(), 10)
+    await decide(store, reserve(clock, "o-1", ("LAMP", 3)))
+
+    late = await reservation(store, Expire("o-1", clock.now()))
+
+    assert overdue == ["o-1"]
+    assert late.state is State.HELD
+    assert await counts(store, "LAMP") == (7, 3, 0)
+
+
+async def test_a_late_retry_does_not_shorten_a_hold(store: InventoryStore, clock: ManualClock) -> None:
+    await stocked(store, "LAMP", 10)
+    early = reserve(clock, "o-1", ("LAMP", 3))
+    clock.advance(60)
+    renewed = await reservation(store, reserve(clock, "o-1", ("LAMP", 3)))
+
+    again = await reservation(store, early)
+
+    assert again.expire_time == renewed.expire_time
+
+
 async def test_an_expired_hold_is_taken_again_with_its_old_price(store: InventoryStore, clock: ManualClock) -> None:
     await stocked(store, "LAMP", 10)
     await expired(store, clock)

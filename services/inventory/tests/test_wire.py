@@ -1,28 +1,34 @@
 """inventory.v1.InventoryService through a real server with the full chain."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from chassis.errors import read_details
+from chassis.errors import RETRY_SECONDS_DEFAULT, read_details
 from chassis.pages import PAGE_SIZE_MAX
-from chassis.testing import ManualClock, TestIssuer, bearer, served
+from chassis.testing import TEST_SERVER, ManualClock, TestIssuer, bearer, served
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from ordermesh.types.v1.money_pb2 import Money
 from services.inventory.app import build_inventory
 from services.inventory.memory_store import MemoryStore
-from services.inventory.reserve_stock import expire_overdue
+from services.inventory.reserve_stock import EXPIRE_GROUP_MAX, expire_holds, expire_overdue
 from services.inventory.store import InventoryStore
-from services.inventory.writer import Writer
+from services.inventory.writer import WAITING_MAX, Writer
 
 if TYPE_CHECKING:
     from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
 
 FINGERPRINT = "0" * 64
 OTHER_FINGERPRINT = "1" * 64
+SOON_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
 EUR_25 = Money(currency_code="EUR", minor_units=2_500)
 
 issuer = TestIssuer()
@@ -39,6 +45,26 @@ def store() -> InventoryStore:
 async def stub(store: InventoryStore, writer: Writer, clock: ManualClock) -> AsyncIterator["InventoryServiceAsyncStub"]:
     async with served(build_inventory(store, writer, clock, 900), issuer=issuer) as channel:
         yield InventoryServiceStub(channel)
+
+
+async def test_too_many_decisions_at_once_are_told_when_to_come_back_and_health_is_answered(
+    clock: ManualClock,
+) -> None:
+    stopped = Writer(MemoryStore())  # nobody runs it, so whatever comes waits
+    server = replace(TEST_SERVER, concurrent_calls_max=2 * WAITING_MAX)
+    async with served(build_inventory(MemoryStore(), stopped, clock, 900), issuer=issuer, config=server) as channel:
+        stub = InventoryServiceStub(channel)
+        health: Any = HealthStub(channel)
+        waiting = [asyncio.ensure_future(reserve(stub, f"o-{n}", ("LAMP", 1))) for n in range(WAITING_MAX + 1)]
+        async with asyncio.timeout(SOON_SECONDS):
+            (one, *more), _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            answer = await health.Check(HealthCheckRequest())
+        for call in waiting:
+            call.cancel()
+
+    told = await refused(one, grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
+    assert told.retry_after_seconds == RETRY_SECONDS_DEFAULT
+    assert (more, answer.status) == ([], HealthCheckResponse.SERVING)
 
 
 async def create(stub: Any, sku: str = "LAMP", stock: int = 10) -> pb.Item:
@@ -367,3 +393,23 @@ async def test_a_hold_that_nobody_commits_goes_back(
     shown = await stub.GetReservation(pb.GetReservationRequest(order_id="o-1"), metadata=ADMIN)
     assert shown.state == pb.Reservation.EXPIRED
     assert (await stub.GetItem(pb.GetItemRequest(sku="LAMP"))).available == 10
+
+
+async def test_two_replicas_give_back_what_is_overdue_once_however_much_it_is(
+    stub: "InventoryServiceAsyncStub", store: InventoryStore, writer: Writer, clock: ManualClock
+) -> None:
+    """More holds than one round looks at: the rounds go on until none is left."""
+    count = EXPIRE_GROUP_MAX + 1
+    await create(stub, stock=count)
+    await asyncio.gather(*(reserve(stub, f"o-{n}", ("LAMP", 1)) for n in range(count)))
+    clock.advance(901)
+
+    rounds = [asyncio.create_task(expire_holds(store, writer, clock, 900)) for _ in range(2)]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await store.overdue_holds(clock.now(), 1):
+            await asyncio.sleep(0.01)
+    for task in rounds:
+        task.cancel()
+
+    item = await stub.GetItem(pb.GetItemRequest(sku="LAMP"), metadata=ADMIN)
+    assert (item.available, item.reserved, item.sold) == (count, 0, 0)

@@ -62,6 +62,7 @@ class FakeQueue:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.batches: list[Sequence[Event]] = []
         self.refused: set[str] = set()
         self.is_down = False
         self.waiting = 0
@@ -70,6 +71,7 @@ class FakeQueue:
     async def publish(self, events: Sequence[Event]) -> Collection[str]:
         if self.is_down:
             raise QueueUnavailable("down")
+        self.batches.append(events)
         accepted = [event for event in events if event.event_id not in self.refused]
         self.events.extend(accepted)
         self.arrived.set()

@@ -60,6 +60,27 @@ async def test_events_arrive_as_the_contract_says(sqs: Any, queue_url: str) -> N
     assert {"type": "order.cancelled", "schema_version": "1"} in attributes
 
 
+async def test_only_what_sqs_says_it_took_is_published() -> None:
+    """SQS answers 200 and names the entries that failed; no server at hand can be made to do so."""
+
+    class HalfTaking:
+        async def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto's names
+            failed = {"Id": Entries[1]["Id"], "SenderFault": False, "Code": "InternalError"}
+            return {"Successful": [{"Id": Entries[n]["Id"]} for n in (0, 2)], "Failed": [failed]}
+
+    class Refusing:
+        async def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto's names
+            return {"Failed": [{"Id": entry["Id"], "SenderFault": True, "Code": "Invalid"} for entry in Entries]}
+
+    events = [Event(f"o-{n}:1", EventType.CREATED, f"o-{n}", 1, NOON, "") for n in range(3)]
+
+    half = await SqsQueue(HalfTaking(), "queue").publish(events)
+    none = await SqsQueue(Refusing(), "queue").publish(events)
+
+    assert half == {"o-0:1", "o-2:1"}
+    assert none == set()
+
+
 async def test_the_depth_of_a_queue_is_known(sqs: Any, queue_url: str) -> None:
     queue = SqsQueue(sqs, queue_url)
     await queue.publish([Event(f"o-{n}:1", EventType.CREATED, f"o-{n}", 1, NOON, "") for n in range(10)])

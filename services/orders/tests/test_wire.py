@@ -11,11 +11,11 @@ from chassis.errors import read_details
 from chassis.testing import ManualClock, TestIssuer, bearer
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.orders.cache import MemoryCache
-from services.orders.order import StockDebt
+from services.orders.order import Line, StockDebt, fingerprint_of, order_id_of
 from services.orders.relay import Relay
 from services.orders.store import OrderStore
 from services.orders.sweep import Sweep
-from services.orders.tests.conftest import DEPTH_MAX, SWEEP_AGE
+from services.orders.tests.conftest import DEPTH_MAX, LEASE, SWEEP_AGE
 from services.orders.tests.fakes import FakeQueue, FakeStock
 
 if TYPE_CHECKING:
@@ -111,17 +111,35 @@ async def test_fifty_twins_make_one_order(stub: Stub, ada: Any, stock: FakeStock
     assert stock.available == 98
 
 
+async def test_fifty_twins_with_one_body_and_fifty_with_another_make_one_order_of_one_of_them(
+    stub: Stub, ada: Any, stock: FakeStock, queue: FakeQueue, relay: Relay
+) -> None:
+    bodies = [wanted(("LAMP", 2 + n % 2), key="k-1") for n in range(100)]
+
+    answers = await asyncio.gather(*(stub.CreateOrder(body, metadata=ada) for body in bodies), return_exceptions=True)
+
+    orders = [answer for answer in answers if isinstance(answer, pb.Order)]
+    refusals = [read_details(answer).reason for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    quantities = {item.quantity for order in orders for item in order.items}
+    await relay.publish_due()
+    assert (len(orders), refusals) == (50, ["IDEMPOTENCY_KEY_REUSED"] * 50)
+    assert len({order.order_id for order in orders}) == len(quantities) == len(queue.events) == 1
+    assert stock.available == 100 - quantities.pop()
+
+
 async def test_a_hold_from_before_a_crash_is_found_again(
     stub: Stub, ada: Any, stock: FakeStock, store: OrderStore
 ) -> None:
     """The first try reserved, then died before it could insert."""
-    order = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
-    stock.holds["a-hold-without-order"] = stock.holds.pop(order.order_id)
-    stock.holds[order.order_id] = stock.holds.pop("a-hold-without-order")
+    lines = (Line("LAMP", 2),)
+    await stock.reserve(order_id_of("ada", "k-1"), fingerprint_of(lines), lines)
 
-    again = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
+    call = stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
 
-    assert again.order_id == order.order_id
+    order = await call
+    assert (order.order_id, order.status) == (order_id_of("ada", "k-1"), pb.Order.PENDING)
+    assert (await call.trailing_metadata()).get("idempotent-replayed") is None
+    assert await store.get(order.order_id) is not None
     assert stock.available == 98
 
 
@@ -286,6 +304,20 @@ async def test_only_orders_that_ended_are_cached(stub: Stub, ada: Any, cache: Me
     assert cache.orders == {}
 
 
+async def test_an_order_that_is_being_processed_is_not_cached(
+    stub: Stub, ada: Any, worker: Any, stock: FakeStock, cache: MemoryCache
+) -> None:
+    order = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
+    stock.is_down = True
+    process = stub.ProcessOrder(pb.ProcessOrderRequest(order_id=order.order_id), metadata=worker)
+    await refused(process, grpc.StatusCode.UNAVAILABLE, "INVENTORY_UNAVAILABLE")
+
+    seen = await stub.GetOrder(pb.GetOrderRequest(order_id=order.order_id), metadata=ada)
+
+    assert seen.status == pb.Order.PROCESSING
+    assert cache.orders == {}
+
+
 async def test_an_order_whose_stock_is_gone_fails(stub: Stub, ada: Any, worker: Any, stock: FakeStock) -> None:
     order = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
     stock.lose(order.order_id)
@@ -345,6 +377,24 @@ async def test_the_stock_of_a_cancelled_order_is_released_later_when_inventory_i
 
     assert cancelled.status == processed.status == pb.Order.CANCELLED
     assert stock.available == 100
+
+
+async def test_cancelling_again_releases_what_could_not_be_released_before(
+    stub: Stub, ada: Any, stock: FakeStock, store: OrderStore
+) -> None:
+    order = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
+    request = pb.CancelOrderRequest(order_id=order.order_id)
+    stock.is_down = True
+    first = await stub.CancelOrder(request, metadata=ada)
+    stock.is_down = False
+
+    again = await stub.CancelOrder(request, metadata=ada)
+
+    known = await store.get(order.order_id)
+    assert again == first
+    assert stock.available == 100
+    assert known is not None
+    assert known.stock is StockDebt.RELEASED
 
 
 async def test_it_is_too_late_to_cancel_a_processed_order(stub: Stub, ada: Any, worker: Any) -> None:
@@ -424,6 +474,57 @@ async def test_a_swept_order_is_published_again_and_its_hold_renewed(
     assert swept == 1
     assert len(queue.events) == 2
     assert stock.reserve_calls == 2
+
+
+async def test_two_sweeps_at_once_look_after_each_order_once(
+    stub: Stub,
+    ada: Any,
+    store: OrderStore,
+    stock: FakeStock,
+    queue: FakeQueue,
+    relay: Relay,
+    sweep: Sweep,
+    clock: ManualClock,
+) -> None:
+    count = 20
+    for n in range(count):
+        await stub.CreateOrder(wanted(*LAMPS_2, key=f"k-{n}"), metadata=ada)
+    await relay.publish_due()
+    clock.advance(SWEEP_AGE.total_seconds())
+    elsewhere = Sweep(store, stock, queue, Relay(store, queue, clock, LEASE, DEPTH_MAX), clock, DEPTH_MAX // 2)
+
+    swept = await asyncio.gather(sweep.once(), elsewhere.once())
+    await relay.publish_due()
+
+    assert sum(swept) == count
+    assert len(queue.events) == 2 * count
+    assert stock.reserve_calls == 2 * count
+
+
+async def test_an_order_that_ended_and_was_not_told_is_published_again_without_a_hold(
+    stub: Stub,
+    ada: Any,
+    worker: Any,
+    stock: FakeStock,
+    queue: FakeQueue,
+    relay: Relay,
+    sweep: Sweep,
+    clock: ManualClock,
+) -> None:
+    """Its message was lost after it was processed, before the mail."""
+    order = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
+    await relay.publish_due()
+    await stub.ProcessOrder(pb.ProcessOrderRequest(order_id=order.order_id), metadata=worker)
+    clock.advance(SWEEP_AGE.total_seconds())
+
+    swept = await sweep.once()
+    await relay.publish_due()
+    await stub.ConfirmNotification(pb.ConfirmNotificationRequest(order_id=order.order_id), metadata=worker)
+    clock.advance(24 * 3_600)
+
+    assert (swept, await sweep.once()) == (1, 0)
+    assert len(queue.events) == 2
+    assert stock.reserve_calls == 1
 
 
 @pytest.mark.parametrize(("waiting", "is_down"), [(DEPTH_MAX // 2 + 1, False), (0, True)])
