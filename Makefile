@@ -51,11 +51,11 @@ audit: install  ## Check what must always hold in the running mesh (ARGS="--wait
 	@$(BIN)/python -m bench.audit $(ARGS)
 
 .PHONY: test lint format
-test: install  ## Run the tests: units, then the whole mesh on real components
+test: install  ## Run the tests: units, the whole mesh on real components, a smoke of the fault suite
 	@$(BIN)/python -m tests.parts
 
 # SEED=N repeats a run as far as the operating system allows; ONLY=kills,sqs runs these scenarios.
-FAULTS = $(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+FAULTS = GRPC_VERBOSITY=error $(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 SHARD ?= 1/1
 
 .PHONY: test-faults-short test-faults test-bite

@@ -19,8 +19,9 @@ STACK_TESTS = "deploy/local/tests/test_stack.py"
 """Tests of the local stack that need all of it, like those of ``tests/e2e``."""
 
 PARTS = (
-    Part("unit", (f"--ignore={STACK_TESTS}", "--ignore=tests/e2e"), 180),
+    Part("unit", (f"--ignore={STACK_TESTS}", "--ignore=tests/e2e", "--ignore=tests/faults"), 180),
     Part("e2e", (STACK_TESTS, "tests/e2e"), 180),
+    Part("faults", ("tests/faults",), 180),
 )
 
 

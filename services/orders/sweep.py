@@ -69,6 +69,8 @@ class Sweep:
             await self.stock.reserve(order.order_id, order.fingerprint, order.lines)
         except DomainError as error:
             _log.warning("the hold of order %s is not renewed: %s", order.order_id, error.reason)
+        except Exception:  # one order's trouble, and the others of the round are looked after
+            _log.exception("the hold of order %s is not renewed", order.order_id)
 
     async def _is_deep(self) -> bool:
         try:

@@ -19,9 +19,12 @@ class FakeStock:
         self.released: set[str] = set()
         self.reserve_calls = 0
         self.is_down = False
+        self.confused_about: str | None = None
 
     async def reserve(self, order_id: str, fingerprint: str, lines: Sequence[Line]) -> Hold:
         self._check_up()
+        if order_id == self.confused_about:
+            raise RuntimeError("inventory answered what nobody expects")
         self.reserve_calls += 1
         items = tuple(OrderItem(line.sku, line.sku.title(), line.quantity, Money("EUR", 2_500)) for line in lines)
         if order_id in self.holds:

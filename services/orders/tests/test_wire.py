@@ -476,6 +476,21 @@ async def test_a_swept_order_is_published_again_and_its_hold_renewed(
     assert stock.reserve_calls == 2
 
 
+async def test_one_order_in_trouble_does_not_keep_the_sweep_from_the_others(
+    stub: Stub, ada: Any, stock: FakeStock, queue: FakeQueue, relay: Relay, sweep: Sweep, clock: ManualClock
+) -> None:
+    orders = [await stub.CreateOrder(wanted(*LAMPS_2, key=f"k-{n}"), metadata=ada) for n in range(3)]
+    await relay.publish_due()
+    clock.advance(SWEEP_AGE.total_seconds())
+    stock.confused_about = orders[0].order_id
+
+    swept = await sweep.once()
+    await relay.publish_due()
+
+    assert swept == 3
+    assert len(queue.events) == 6
+
+
 async def test_two_sweeps_at_once_look_after_each_order_once(
     stub: Stub,
     ada: Any,

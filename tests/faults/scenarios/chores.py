@@ -16,7 +16,10 @@ GENERATIONS = 3
 REFUSED_NAME = "refused"
 """SES refuses for good whoever has this in their address."""
 
-POISON = ("not JSON", '{"schema": "of somebody else"}', f'{{"orderId": "{"0" * 32}"}}')
+NOT_TAKEN_AGAIN = "\x01"
+"""A character that SQS takes from nobody: whatever brought it into the queue, it cannot be sent again."""
+
+POISON = (NOT_TAKEN_AGAIN, "not JSON", '{"schema": "of somebody else"}', f'{{"orderId": "{"0" * 32}"}}')
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 """A hash with the parameters of years ago: a login replaces it."""

@@ -20,8 +20,9 @@ TIMES_MAX = 3
 GROUPS = (("notifier", "auth"), ("orders",), ("inventory",))
 """Who crashes at the same time. While orders crashes again and again there is little that the notifier could reach."""
 
-RECEIVES_MAX = 3
-"""Poison is to become a dead letter soon."""
+CLIENTS = 8
+THINK_SECONDS = 2.0
+"""A little is always under way, and the machine has time to start what died."""
 
 NOT_SWEPT_HERE = frozenset({"auth.store.set_role"})
 """The effect of an operator's command, which is no process of the mesh. The sweep in process has it."""
@@ -29,13 +30,14 @@ NOT_SWEPT_HERE = frozenset({"auth.store.set_role"})
 
 async def sweep(run: Run) -> None:
     """The services crash at one point after the other, while customers and the admin are at work."""
-    run.mesh.aws.queue.receive_count_max = RECEIVES_MAX
     faults = run.mesh.aws.faults
     faults.mail_throttle_share, faults.mail_lost_answer_share, faults.unavailable_share = 0.05, 0.05, 0.05
     run.shop.journal.note("fault", kind="crash points")
     faults.refused_recipient = REFUSED_NAME
     skus = await run.skus(6, 1_000_000)
-    load = Load(run.shop, run.random, [*skus, *await run.skus(1, 20)], Mix(clients=16))
+    load = Load(
+        run.shop, run.random, [*skus, *await run.skus(1, 20)], Mix(clients=CLIENTS, think_seconds=THINK_SECONDS)
+    )
     points = {service: _lines(run, names) for service, names in all_points().items()}
     is_over = False
 
