@@ -15,6 +15,8 @@ from tests.faults.rig.scenario import Profile, Scenario
 from tests.faults.scenarios import SCENARIOS
 
 STATE = Path(".local/faults")
+RESULTS = Path("bench/results/faults")
+"""Of long runs; docs/RELIABILITY.md is made from them."""
 
 
 def main() -> int:
@@ -25,15 +27,17 @@ def main() -> int:
     sys.stdout.write(f"seed {arguments.seed}, shard {arguments.shard[0]}/{arguments.shard[1]}\n")
     if arguments.size is not None:
         chosen = [replace(scenario, sizes={arguments.profile: arguments.size}) for scenario in chosen]
-    results = [_run(scenario, arguments.profile, arguments.seed, arguments.shard) for scenario in chosen]
+    is_published = arguments.profile == "long" and arguments.size is None
+    kept = RESULTS if is_published else STATE / "results"
+    results = [_run(scenario, arguments.profile, arguments.seed, arguments.shard, kept) for scenario in chosen]
     broken = [result.scenario for result in results if result.findings]
     sys.stdout.write(f"{len(results) - len(broken)} passed, {len(broken)} failed\n")
     return 1 if broken else 0
 
 
-def _run(scenario: Scenario, profile: Profile, seed: int, shard: tuple[int, int]) -> Result:
+def _run(scenario: Scenario, profile: Profile, seed: int, shard: tuple[int, int], kept: Path) -> Result:
     result = uvloop.run(run_scenario(scenario, profile, seed, shard, STATE))
-    write_result(result, STATE / "results")
+    write_result(result, kept)
     sys.stdout.write(f"{result}\n")
     sys.stdout.flush()
     return result

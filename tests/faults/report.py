@@ -1,11 +1,9 @@
 """``python -m tests.faults.report``: the table of docs/RELIABILITY.md from the results of the last long run."""
 
 import sys
-from collections.abc import Iterable
-from itertools import groupby
 from pathlib import Path
 
-from tests.faults.__main__ import STATE
+from tests.faults.__main__ import RESULTS
 from tests.faults.rig.results import Result, read_results
 from tests.faults.scenarios import SCENARIOS
 
@@ -16,7 +14,7 @@ DETAILS_LEFT_OUT = frozenset({"safety looks", "safety looks that found no databa
 
 def main() -> int:
     """Write the table; returns the exit code."""
-    results = [result for result in read_results(STATE / "results") if result.profile == "long"]
+    results = read_results(RESULTS)
     if not results:
         sys.stderr.write("there are no results of a long run: make test-faults\n")
         return 1
@@ -28,29 +26,31 @@ def main() -> int:
 
 
 def table(results: list[Result]) -> str:
-    """One row a scenario, its shards added up, and what they ran on."""
-    places = {scenario.name: place for place, scenario in enumerate(SCENARIOS)}
-    results = sorted(results, key=lambda result: (places[result.scenario], result.shard))
-    lines = ["| promise | run | findings | seen |", "|---|---|---|---|"]
-    lines += [_row(list(shards)) for _, shards in groupby(results, key=lambda result: result.scenario)]
+    """One row a scenario, its shards added up; then the versions, and what has not been run."""
+    by_name = {
+        scenario.name: [result for result in results if result.scenario == scenario.name] for scenario in SCENARIOS
+    }
+    lines = ["| promise | run | findings | seen | when |", "|---|---|---|---|---|"]
+    lines += [_row(shards) for shards in by_name.values() if shards]
     last = max(results, key=lambda result: result.date)
     convergence = max(_number(result, "convergence p99 seconds") for result in results)
-    about = [
+    missing = [name for name, shards in by_name.items() if not shards]
+    lines += [
+        "",
         f"Convergence after the last fault, the slowest scenario: p99 {convergence:.1f} s.",
-        (
-            f"Dates {_all(result.date for result in results)}; commits {_all(result.commit for result in results)};"
-            f" seeds {_all(str(result.seed) for result in results)};"
-            f" {sum(result.seconds for result in results) / 60:.0f} minutes on two cores."
-        ),
+        f"{sum(result.seconds for result in results) / 60:.0f} minutes on two cores.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in last.versions.items()) + ".",
+        *([f"Not run at this length yet: {', '.join(missing)}."] if missing else []),
+        "",
     ]
-    return "\n".join([*lines, "", *about, ""])
+    return "\n".join(lines)
 
 
 def _row(shards: list[Result]) -> str:
     size, findings = sum(shard.size for shard in shards), sum(len(shard.findings) for shard in shards)
-    seen = "<br>".join(_seen(shard) for shard in shards)
-    return f"| {shards[0].promise} | {size:,} {shards[0].unit} | {findings} | {seen} |"
+    seen = "<br>".join(map(_seen, shards))
+    when = "<br>".join(f"{shard.date}, commit {shard.commit}, seed {shard.seed}, {shard.shard}" for shard in shards)
+    return f"| {shards[0].promise} | {size:,} {shards[0].unit} | {findings} | {seen} | {when} |"
 
 
 def _seen(shard: Result) -> str:
@@ -68,10 +68,6 @@ def _number(result: Result, name: str) -> float:
     value = result.figures.get(name, 0)
     assert isinstance(value, int | float)
     return value
-
-
-def _all(values: Iterable[str]) -> str:
-    return ", ".join(sorted(set(values)))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ BURST = 12
 """Requests that only keep one process busy, made just before it is killed."""
 
 METRICS_SECONDS = 2.0
+LOOK_SECONDS = 0.05
 
 
 @dataclass
@@ -141,9 +142,17 @@ class Killer:
                 return None
 
 
-async def killing(killer: Killer, random: Random, names: list[str], count: int, freezes: float = 0.2) -> None:
-    """Kill processes until ``count`` kills counted, each name about equally often; freeze one now and then."""
-    while sum(killer.done.counted.values()) < count:
+async def killing(
+    killer: Killer, random: Random, names: list[str], count: int, freezes: float, is_due: Callable[[int], bool]
+) -> None:
+    """Kill processes until ``count`` kills counted, each name about equally often; freeze one now and then.
+
+    ``is_due`` says whether it is time for the next kill, given its number, 1 for the first.
+    """
+    while (killed := sum(killer.done.counted.values())) < count:
+        if not is_due(killed + 1):
+            await asyncio.sleep(LOOK_SECONDS)
+            continue
         fewest = min(killer.done.counted[name] for name in names)
         name = random.choice([name for name in names if killer.done.counted[name] <= fewest])
         if random.random() < freezes:

@@ -10,6 +10,8 @@ ORDERS_A_KILL = 100
 PROCESSES = ["auth", "orders", "inventory", "notifier", "gateway", "mongod", "redis"]
 FREEZES = 0.2
 THINK_SECONDS = 2.0
+SCARCE_SHARE = 10
+"""Of two items there are so few that some orders are refused."""
 
 REDIS_DELAY_SECONDS = 0.005
 """So that something is in flight in Redis at all: it answers in a fraction of a millisecond."""
@@ -28,15 +30,19 @@ async def kill_mongod(run: Run) -> None:
 
 async def _kill_under_load(run: Run, names: list[str], freezes: float) -> None:
     kills, orders = run.size, run.size * ORDERS_A_KILL
-    skus = [*await run.skus(8, 1_000_000), *await run.skus(2, orders // 20)]
+    skus = [*await run.skus(8, 1_000_000), *await run.skus(2, orders // SCARCE_SHARE)]
     load = Load(run.shop, run.random, skus, Mix(think_seconds=THINK_SECONDS))
     done = run.killer.done
     chance = Random(run.random.random())
 
-    def is_enough(number: int) -> bool:
-        return number >= orders and sum(done.counted.values()) >= kills
+    def is_enough(_: int) -> bool:
+        return len(run.shop.accepted) >= orders and sum(done.counted.values()) >= kills
 
-    await beside(load.run(is_enough), killing(run.killer, chance, names, kills, freezes))
+    def is_due(kill: int) -> bool:
+        """Kills are spread over the orders, so that the last fault meets the last orders."""
+        return len(run.shop.accepted) >= kill * ORDERS_A_KILL
+
+    await beside(load.run(is_enough), killing(run.killer, chance, names, kills, freezes, is_due))
     run.figures |= {"kills": str(done), "answers": dict(load.answers), "orders": len(run.shop.accepted)}
 
 
