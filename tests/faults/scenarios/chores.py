@@ -11,7 +11,7 @@ from bench.audit import open_databases
 from tests.faults.rig.scenario import Run
 from tests.faults.rig.shop import PASSWORD, Customer
 
-PAUSE_SECONDS = 0.3
+PAUSE_SECONDS = 1.0
 GENERATIONS = 3
 REFUSED_NAME = "refused"
 """SES refuses for good whoever has this in their address."""

@@ -20,7 +20,7 @@ TIMES_MAX = 3
 GROUPS = (("notifier", "auth"), ("orders",), ("inventory",))
 """Who crashes at the same time. While orders crashes again and again there is little that the notifier could reach."""
 
-CLIENTS = 8
+CLIENTS = 4
 THINK_SECONDS = 2.0
 """A little is always under way, and the machine has time to start what died."""
 

@@ -1,10 +1,16 @@
 """Mails: none is lost; one repeats only when SES accepted it and its answer or our mark was lost."""
 
+import asyncio
+
 from tests.faults.rig.load import Load, Mix, beside
 from tests.faults.rig.scenario import Run, Scenario
 
 MAILS_A_KILL = 100
 SES_FREEZE_SECONDS = 2.0
+THINK_SECONDS = 3.0
+"""So that mails are sent while SES is unruly, and not when all is over."""
+
+LOOK_SECONDS = 0.05
 
 
 async def unruly_mail(run: Run) -> None:
@@ -16,22 +22,26 @@ async def unruly_mail(run: Run) -> None:
     faults.mail_throttle_share = 0.02
     faults.mail_delay_seconds = 0.1
     run.shop.journal.note("fault", kind="ses")
-    load = Load(run.shop, run.random, await run.skus(6, 1_000_000), Mix(twins=0, other_bodies=0, looks=0))
+    mix = Mix(twins=0, other_bodies=0, looks=0, think_seconds=THINK_SECONDS)
+    load = Load(run.shop, run.random, await run.skus(6, 1_000_000), mix)
     kills = max(1, run.size // MAILS_A_KILL)
+    done = run.killer.done
 
     async def kill_and_freeze() -> None:
-        for number in range(kills):
+        while (killed := sum(done.counted.values())) < kills:
+            if len(run.mesh.aws.mails) < killed * MAILS_A_KILL:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
             await run.killer.kill("notifier")
-            if number % 3 == 0:
-                await run.killer.freeze("notifier", SES_FREEZE_SECONDS)
+            await run.killer.freeze("notifier", SES_FREEZE_SECONDS)
 
-    def is_enough(number: int) -> bool:
-        return number >= run.size and sum(run.killer.done.counted.values()) >= kills
+    def is_enough(_: int) -> bool:
+        return len(run.mesh.aws.mails) >= run.size and sum(done.counted.values()) >= kills
 
     await beside(load.run(is_enough), kill_and_freeze())
     run.figures |= {
         "orders": len(run.shop.accepted),
-        "kills": str(run.killer.done),
+        "kills": str(done),
         "injected": dict(run.mesh.aws.injected),
     }
 
