@@ -7,7 +7,8 @@ from tests.faults.rig.scenario import Run, Scenario
 
 AT_ONCE = 20
 RACES_A_CRASH = 20
-DELAY_SECONDS_MAX = 0.15
+DELAY_SECONDS_MAX = 0.5
+"""About how long it takes until a worker begins: each side is to win sometimes."""
 
 AFTER_THE_WRITE = "orders.stock.release:before"
 """The order is CANCELLED, its stock is not released yet."""
@@ -19,6 +20,7 @@ async def races(run: Run) -> None:
     ends: Counter[str] = Counter()
     crash_file = run.mesh.crash_file("orders")
     crash_file.write_text(f"{AFTER_THE_WRITE} 3\n" * max(1, run.size // RACES_A_CRASH))
+    run.shop.journal.note("fault", kind="crash points", process="orders")
     await run.mesh.process("orders").kill()
     await run.mesh.wait_ready()
     left = run.size
