@@ -18,8 +18,11 @@ class Part:
 STACK_TESTS = "deploy/local/tests/test_stack.py"
 """Tests of the local stack that need all of it, like those of ``tests/e2e``."""
 
+TWO_AT_ONCE = ("--numprocesses=2", "--dist=loadfile")
+"""Half of the time of the unit tests is waiting: for a lost connection to be noticed, for a lease to end."""
+
 PARTS = (
-    Part("unit", (f"--ignore={STACK_TESTS}", "--ignore=tests/e2e", "--ignore=tests/faults"), 180),
+    Part("unit", (*TWO_AT_ONCE, f"--ignore={STACK_TESTS}", "--ignore=tests/e2e", "--ignore=tests/faults"), 180),
     Part("e2e", (STACK_TESTS, "tests/e2e"), 180),
     Part("faults", ("tests/faults",), 180),
 )
