@@ -93,6 +93,6 @@ POISON = Scenario(
     "poison messages change nothing, are retried as often as the queue says and listed with their reason; "
     "others are not delayed by more than 5 %",
     "rounds",
-    {"short": 1, "long": 5},
+    {"short": 3, "long": 10},
     poison,
 )
