@@ -57,13 +57,15 @@ class Killer:
 
     def __init__(self, mesh: Mesh, shop: Shop, http: aiohttp.ClientSession) -> None:
         self.done = Kills()
-        self._mesh = mesh
+        self.last_at: float | None = None
+        """When the last kill or freeze ended, on the monotonic clock."""
+        self.mesh = mesh
         self._shop = shop
         self._http = http
         self._monitors = mesh.mongo.in_flight
 
     async def kill(self, name: str) -> bool:
-        """Kill a process (SIGKILL) when it is busy enough, and wait until all is ready again; whether it counts.
+        """Kill a process (SIGKILL) when it is busy enough; whether it counts. It is started again by itself.
 
         A process that does not become busy in time is killed all the same, and that does not count.
         """
@@ -74,7 +76,8 @@ class Killer:
             while size < IN_FLIGHT_MIN and monotonic() < stop_at:
                 await asyncio.sleep(0.01)
                 size = await self.in_flight(name)
-            await self._mesh.process(name).kill()
+            await self.mesh.process(name).kill()
+            self.last_at = monotonic()
             burst.cancel()
         is_counted = size >= IN_FLIGHT_MIN
         self._shop.journal.note("fault", kind="kill", process=name, in_flight=size)
@@ -83,33 +86,33 @@ class Killer:
             self.done.in_flight.append((name, size))
         else:
             self.done.not_counted[name] += 1
-        await self._mesh.wait_ready()
         return is_counted
 
     async def freeze(self, name: str, seconds: float) -> None:
         """Stop a process's world (SIGSTOP) for a while."""
         self._shop.journal.note("fault", kind="freeze", process=name, seconds=seconds)
         self.done.frozen[name] += 1
-        self._mesh.process(name).signal(signal.SIGSTOP)
+        self.mesh.process(name).signal(signal.SIGSTOP)
         try:
             await asyncio.sleep(seconds)
         finally:
-            self._mesh.process(name).signal(signal.SIGCONT)
+            self.mesh.process(name).signal(signal.SIGCONT)
+            self.last_at = monotonic()
 
     async def in_flight(self, name: str) -> int:
         """Requests and messages that the process has begun and not answered, at this moment."""
         match name.partition("-")[0]:
             case "gateway":
-                return self._shop.in_flight[self._mesh.settings.gateway_urls[int(name.partition("-")[2] or 1) - 1]]
+                return self._shop.in_flight[self.mesh.settings.gateway_urls[int(name.partition("-")[2] or 1) - 1]]
             case "mongod":
-                return self._mesh.mongo.in_flight - self._monitors
+                return self.mesh.mongo.in_flight - self._monitors
             case "redis":
-                return self._mesh.redis.in_flight
+                return self.mesh.redis.in_flight
             case _:
                 return await self._of_service(name)
 
     async def _of_service(self, name: str) -> int:
-        url = f"http://{HOST}:{self._mesh.metrics_ports[name]}/metrics"
+        url = f"http://{HOST}:{self.mesh.metrics_ports[name]}/metrics"
         try:
             async with self._http.get(url, timeout=aiohttp.ClientTimeout(METRICS_SECONDS)) as answer:
                 return in_flight_of(await answer.text())
@@ -157,8 +160,9 @@ async def killing(
         name = random.choice([name for name in names if killer.done.counted[name] <= fewest])
         if random.random() < freezes:
             await killer.freeze(random.choice(names), random.uniform(0.2, 4))
-        await killer.kill(name)
+        await killer.mesh.wait_ready()
         await asyncio.sleep(random.uniform(0.1, 1.0))
+        await killer.kill(name)
 
 
 def in_flight_of(metrics: str) -> int:

@@ -79,20 +79,22 @@ async def _opened(scenario: Scenario, size: int, directory: Path, chance: str) -
 async def _put_through(scenario: Scenario, run: Run, directory: Path) -> None:
     async with running(asyncio.create_task(watch_safety(run))):
         await scenario.body(run)
-    end_faults(run.mesh)
+    last_fault_at = run.killer.last_at if end_faults(run.mesh) else monotonic()
+    await come_to_rest(run, last_fault_at or monotonic())
     await run.mesh.wait_ready()
-    await come_to_rest(run)
     run.shop.journal.flush()
     await audit(run, directory / "journal", scenario.dead_letters_max)
     run.findings += run.shop.violations
 
 
-def end_faults(mesh: Mesh) -> None:
-    """Whatever the scenario switched on is switched off."""
+def end_faults(mesh: Mesh) -> bool:
+    """Whatever the scenario switched on is switched off; whether all of it was off already."""
+    was_off = mesh.aws.faults == Faults()
     for setting in fields(Faults):
         setattr(mesh.aws.faults, setting.name, setting.default)
     for proxy in (mesh.mongo, mesh.redis):
         proxy.delay_seconds, proxy.cut_share, proxy.blackhole, proxy.refuse = 0.0, 0.0, False, False
+    return was_off
 
 
 def _share(size: int, index: int, count: int) -> int:

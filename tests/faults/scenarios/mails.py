@@ -32,7 +32,9 @@ async def unruly_mail(run: Run) -> None:
             if len(run.mesh.aws.mails) < killed * MAILS_A_KILL:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
+            await run.mesh.wait_ready()
             await run.killer.kill("notifier")
+            await run.mesh.wait_ready()
             await run.killer.freeze("notifier", SES_FREEZE_SECONDS)
 
     def is_enough(_: int) -> bool:
