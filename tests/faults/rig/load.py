@@ -68,7 +68,9 @@ class Load:
         key = f"key-{self._seed}-{number}"
         tries = 2 if random.random() < mix.twins else 1
         is_patient = random.random() >= mix.abandons
-        answers = await asyncio.gather(*(shop.place(customer, items, key, is_patient=is_patient) for _ in range(tries)))
+        answers = await asyncio.gather(
+            *(shop.place(customer, items, key, is_patient=is_patient, twin=twin) for twin in range(tries))
+        )
         self.answers[str(answers[0])] += 1
         if answers[0].status != 201:
             return

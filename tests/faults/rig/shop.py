@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from time import monotonic
 from typing import Any
@@ -43,7 +43,6 @@ class Customer:
     user_id: str = ""
     token: str = ""
     token_time: float = 0.0
-    seen: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,7 @@ class Shop:
         self.accepted: dict[str, Customer] = {}
         """Orders that were answered with 2xx."""
         self.violations: list[str] = []
+        self._seen: dict[tuple[str, str], int] = {}
         self._http = http
         self._gateways = gateways
         self._random = Random(0)
@@ -149,20 +149,27 @@ class Shop:
         answer = await self.definite("GET", f"/api/inventory/{sku}", self.admin)
         return {name: answer.body[name] for name in ("available", "reserved", "sold")}
 
-    async def place(self, customer: Customer, items: Mapping[str, int], key: str, *, is_patient: bool = True) -> Answer:
-        """Order; who is patient asks with the same key until there is a definite answer."""
+    async def place(
+        self, customer: Customer, items: Mapping[str, int], key: str, *, is_patient: bool = True, twin: int = 0
+    ) -> Answer:
+        """Order; who is patient asks with the same key until there is a definite answer.
+
+        ``twin`` tells calls of one customer apart that are under way at once: whose answer comes last may have been
+        read first, so each sees for itself.
+        """
+        observer = f"{customer.name}.{twin}" if twin else customer.name
         await self._renew(customer)
         body = {"items": [{"sku": sku, "quantity": quantity} for sku, quantity in items.items()]}
         ask = self.definite if is_patient else self.ask
         answer = await ask("POST", "/api/orders", customer, body, {"idempotency-key": key})
-        who = {"client": customer.name, "user": customer.user_id, "key": key, "items": dict(items)}
+        who = {"client": observer, "user": customer.user_id, "key": key, "items": dict(items)}
         if answer.status == 201:
             order = answer.body
             told = {"order_id": order["orderId"], "status": order["status"], "version": order["version"]}
             told["replayed"] = answer.is_replayed
             await self.journal.write("accepted", **who, **told)
             self.accepted[order["orderId"]] = customer
-            self._see(customer, order["orderId"], order["version"])
+            self._see(observer, order["orderId"], order["version"])
         elif answer.is_definite:
             await self.journal.write("refused", **who, http_status=answer.status, reason=answer.reason)
         return answer
@@ -173,7 +180,7 @@ class Shop:
         who = {"client": customer.name, "order_id": order_id}
         if answer.status == 200:
             await self.journal.write("cancelled", **who, version=answer.body["version"])
-            self._see(customer, order_id, answer.body["version"])
+            self._see(customer.name, order_id, answer.body["version"])
         else:
             await self.journal.write("not_cancelled", **who, reason=answer.reason)
         return answer
@@ -184,7 +191,7 @@ class Shop:
         if answer.status == 200:
             version, status = answer.body["version"], answer.body["status"]
             self.journal.note("saw", client=customer.name, order_id=order_id, status=status, version=version)
-            self._see(customer, order_id, version)
+            self._see(customer.name, order_id, version)
         elif answer.is_definite:
             self.violations.append(f"I3: order {order_id} was accepted and is answered with {answer}")
         return answer
@@ -263,10 +270,11 @@ class Shop:
             customer.token_time = monotonic()  # once: others of the same customer go on with the old one
             await self._log_in(customer)
 
-    def _see(self, customer: Customer, order_id: str, version: int) -> None:
-        if version < customer.seen.get(order_id, 0):
-            self.violations.append(f"VERSIONS: {customer.name} saw order {order_id} go back to version {version}")
-        customer.seen[order_id] = max(version, customer.seen.get(order_id, 0))
+    def _see(self, observer: str, order_id: str, version: int) -> None:
+        known = self._seen.get((observer, order_id), 0)
+        if version < known:
+            self.violations.append(f"VERSIONS: {observer} saw order {order_id} go back to version {version}")
+        self._seen[observer, order_id] = max(version, known)
 
 
 def _route(path: str) -> str:

@@ -22,7 +22,9 @@ async def _one_key(run: Run, skus: list[str], number: int) -> None:
     wanted = [bodies[twin % len(bodies)] for twin in range(AT_ONCE)]
     run.random.shuffle(wanted)
     key = f"twins-{run.random.random()}"
-    answers = await asyncio.gather(*(run.shop.place(customer, items, key) for items in wanted))
+    answers = await asyncio.gather(
+        *(run.shop.place(customer, items, key, twin=twin) for twin, items in enumerate(wanted))
+    )
 
     accepted = [items for items, answer in zip(wanted, answers, strict=True) if answer.status == 201]
     order_ids = {answer.body["orderId"] for answer in answers if answer.status == 201}
