@@ -3,13 +3,24 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from random import Random
 
+from pymongo.errors import PyMongoError
+
+from bench.audit import open_databases, unsettled
+from chassis.background import running
 from tests.faults.rig.shop import Customer, Shop
 
 LOOKS_SECONDS_MAX = 0.3
+
+UNSETTLED_MAX = 100
+"""With so many orders under way no new customer comes: their backlog would measure how fast this machine is, and not
+how long an order takes to settle after a fault."""
+
+UNSETTLED_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,8 +41,7 @@ class Mix:
     looks: int = 2
 
     think_seconds: float = 0.0
-    """How long a client waits between two orders, at most. Customers who never pause make a backlog, and then
-    convergence would measure how fast this machine is."""
+    """How long a client waits between two orders, at most."""
 
 
 class Load:
@@ -44,6 +54,8 @@ class Load:
         self._skus = skus
         self._mix = mix
         self._numbers = count()
+        self._room = asyncio.Event()
+        self._room.set()
 
     async def run(self, is_enough: Callable[[int], bool]) -> None:
         """Let all clients work until ``is_enough`` of the number of orders begun says so."""
@@ -51,13 +63,27 @@ class Load:
         pauses = Random(self._seed)
 
         async def client() -> None:
-            while not is_enough(number := next(self._numbers)):
+            while await self.wait_for_room() and not is_enough(number := next(self._numbers)):
                 await self._visit(number)
                 await asyncio.sleep(pauses.uniform(0, self._mix.think_seconds))
 
-        async with asyncio.TaskGroup() as group:
+        async with running(asyncio.create_task(self._watch_unsettled())), asyncio.TaskGroup() as group:
             for _ in range(self._mix.clients):
                 group.create_task(client())
+
+    async def wait_for_room(self) -> bool:
+        """Wait until fewer than ``UNSETTLED_MAX`` orders are under way, as the last look saw it. True, in the end."""
+        return await self._room.wait()
+
+    async def _watch_unsettled(self) -> None:
+        async with open_databases(self._shop.mesh.mongo_uri) as databases:
+            while True:
+                with suppress(PyMongoError):  # mongod may be what is away; the next look sees it again
+                    if len(await unsettled(databases)) < UNSETTLED_MAX:
+                        self._room.set()
+                    else:
+                        self._room.clear()
+                await asyncio.sleep(UNSETTLED_LOOK_SECONDS)
 
     async def _visit(self, number: int) -> None:
         random = Random(f"{self._seed} {number}")

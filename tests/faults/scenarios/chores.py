@@ -8,6 +8,7 @@ from random import Random
 from argon2 import PasswordHasher
 
 from bench.audit import open_databases
+from tests.faults.rig.load import Load
 from tests.faults.rig.scenario import Run
 from tests.faults.rig.shop import PASSWORD, Customer
 
@@ -25,16 +26,16 @@ WEAK = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 """A hash with the parameters of years ago: a login replaces it."""
 
 
-async def chores(run: Run, skus: Sequence[str], is_over: Callable[[], bool]) -> None:
-    """All of them at once, again and again."""
+async def chores(run: Run, load: Load, skus: Sequence[str], is_over: Callable[[], bool]) -> None:
+    """All of them at once, again and again; orders while there is room for more than those of ``load``."""
     refused = await run.shop.register(REFUSED_NAME)
     jobs: list[Callable[[Random], Awaitable[None]]] = [
         partial(accounts, run),
         partial(stock, run),
         partial(poison, run),
         partial(dead_letters, run),
-        partial(order_and_cancel, run, skus),
-        partial(refused_mail, run, skus, refused),
+        partial(order_and_cancel, run, load, skus),
+        partial(refused_mail, run, load, skus, refused),
     ]
 
     async def again(job: Callable[[Random], Awaitable[None]], random: Random) -> None:
@@ -89,13 +90,15 @@ async def dead_letters(run: Run, random: Random) -> None:
         await shop.ask("DELETE", f"/api/dead-letters/{random.choice(ids)}", admin)
 
 
-async def refused_mail(run: Run, skus: Sequence[str], customer: Customer, random: Random) -> None:
+async def refused_mail(run: Run, load: Load, skus: Sequence[str], customer: Customer, random: Random) -> None:
     """An order of somebody whom SES will never write to."""
+    await load.wait_for_room()
     await run.shop.place(customer, {random.choice(skus): 1}, f"refused-{random.random()}")
 
 
-async def order_and_cancel(run: Run, skus: Sequence[str], random: Random) -> None:
+async def order_and_cancel(run: Run, load: Load, skus: Sequence[str], random: Random) -> None:
     """Order, and think better of it at once."""
+    await load.wait_for_room()
     customer = random.choice(run.shop.customers)
     answer = await run.shop.place(customer, {random.choice(skus): 1}, f"cancelled-{random.random()}")
     if answer.status == 201:

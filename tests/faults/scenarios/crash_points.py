@@ -1,8 +1,6 @@
 """Every crash point of every service, in whole processes under load: whatever stops there, another goes on."""
 
 import asyncio
-from collections import Counter
-from pathlib import Path
 from time import monotonic
 
 from chassis.crash_points import reached_file
@@ -19,6 +17,11 @@ TIMES_MAX = 3
 
 GROUPS = (("notifier", "auth"), ("orders",), ("inventory",))
 """Who crashes at the same time. While orders crashes again and again there is little that the notifier could reach."""
+
+REPLICAS = 2
+"""Of each service, which crash side by side: there is mostly somebody left to go on."""
+
+LOOK_SECONDS = 0.05
 
 CLIENTS = 4
 THINK_SECONDS = 2.0
@@ -38,20 +41,20 @@ async def sweep(run: Run) -> None:
     load = Load(
         run.shop, run.random, [*skus, *await run.skus(1, 20)], Mix(clients=CLIENTS, think_seconds=THINK_SECONDS)
     )
-    points = {service: _lines(run, names) for service, names in all_points().items()}
+    lines = {service: _lines(run, names) for service, names in all_points().items()}
     is_over = False
 
     async def crash_all() -> None:
         nonlocal is_over
         for together in GROUPS:
-            await asyncio.gather(*(_lead_through(run, service, points[service]) for service in together))
+            await asyncio.gather(*(_lead_through(run, service, lines[service]) for service in together))
         is_over = True
 
-    await beside(load.run(lambda _: is_over), beside(crash_all(), chores(run, skus, lambda: is_over)))
-    reached = Counter({service: len(_reached(run.mesh.crash_file(service))) for service in points})
+    await beside(load.run(lambda _: is_over), beside(crash_all(), chores(run, load, skus, lambda: is_over)))
+    crashes = {service: sum(len(_reached(run, name)) for name in _replicas(service)) for service in lines}
     run.figures |= {
-        "points": {service: len(set(map(_point, lines))) for service, lines in points.items()},
-        "crashes": dict(reached),
+        "points": {service: len(set(map(_point, of_service))) for service, of_service in lines.items()},
+        "crashes": crashes,
         "orders": len(run.shop.accepted),
     }
 
@@ -71,26 +74,35 @@ def _point(line: str) -> str:
     return line.split(maxsplit=1)[0]
 
 
+def _replicas(service: str) -> list[str]:
+    return [service, *(f"{service}-{replica}" for replica in range(2, REPLICAS + 1))]
+
+
 async def _lead_through(run: Run, service: str, lines: list[str]) -> None:
-    """Arm a process with all points and watch it die at each of them."""
-    file = run.mesh.crash_file(service)
-    file.write_text("".join(f"{line}\n" for line in lines))
-    await run.mesh.process(service).kill()
-    done, since = 0, monotonic()
-    while done < len(lines):
-        await asyncio.sleep(0.1)
-        reached = len(_reached(file))
-        skipped = len([finding for finding in run.findings if finding.startswith(f"CRASH: {service}.")])
-        if reached + skipped > done:
-            done, since = reached + skipped, monotonic()
-            run.mesh.process(service).hurry()
+    """The replicas of a service crash side by side, each at its share of the points."""
+    names = _replicas(service)
+    shares = [lines[index :: len(names)] for index in range(len(names))]
+    await asyncio.gather(*(_crash(run, name, share) for name, share in zip(names, shares, strict=True)))
+
+
+async def _crash(run: Run, name: str, lines: list[str]) -> None:
+    """Arm a process with points and watch it die at each of them."""
+    run.mesh.crash_file(name).write_text("".join(f"{line}\n" for line in lines))
+    await run.mesh.process(name).kill()
+    reached, skipped, since = 0, 0, monotonic()
+    while reached + skipped < len(lines):
+        await asyncio.sleep(LOOK_SECONDS)
+        if len(_reached(run, name)) > reached:
+            reached, since = reached + 1, monotonic()
+            run.mesh.process(name).hurry()
         elif monotonic() - since > STUCK_SECONDS_MAX:
-            run.findings.append(f"CRASH: {lines[done]} was not reached within {STUCK_SECONDS_MAX:.0f} s")
-            await run.mesh.process(service).kill()
+            run.findings.append(f"CRASH: {lines[reached + skipped]} was not reached within {STUCK_SECONDS_MAX:.0f} s")
+            skipped, since = skipped + 1, monotonic()
+            await run.mesh.process(name).kill()
 
 
-def _reached(file: Path) -> list[str]:
-    reached = reached_file(file)
+def _reached(run: Run, name: str) -> list[str]:
+    reached = reached_file(run.mesh.crash_file(name))
     return reached.read_text().splitlines() if reached.exists() else []
 
 
@@ -100,4 +112,5 @@ CRASH_POINTS = Scenario(
     "times each point",
     {"short": 1, "long": 20},
     sweep,
+    replicas=REPLICAS,
 )
