@@ -9,6 +9,7 @@ import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from random import Random
 from time import monotonic
 
@@ -30,6 +31,15 @@ METRICS_SECONDS = 2.0
 LOOK_SECONDS = 0.05
 
 
+@dataclass(frozen=True)
+class Moment:
+    """When a process was killed (both ends are the same) or frozen."""
+
+    process: str
+    begin: datetime
+    end: datetime
+
+
 @dataclass
 class Kills:
     """What was done, for the report."""
@@ -38,6 +48,7 @@ class Kills:
     in_flight: list[tuple[str, int]] = field(default_factory=list)
     not_counted: Counter[str] = field(default_factory=Counter)
     frozen: Counter[str] = field(default_factory=Counter)
+    moments: list[Moment] = field(default_factory=list)
 
     def __str__(self) -> str:
         killed = ", ".join(f"{name} {count}" for name, count in sorted(self.counted.items()))
@@ -77,7 +88,7 @@ class Killer:
                 await asyncio.sleep(0.01)
                 size = await self.in_flight(name)
             await self.mesh.process(name).kill()
-            self.last_at = monotonic()
+            self._note(name, datetime.now(UTC))
             burst.cancel()
         is_counted = size >= IN_FLIGHT_MIN
         self._shop.journal.note("fault", kind="kill", process=name, in_flight=size)
@@ -92,12 +103,13 @@ class Killer:
         """Stop a process's world (SIGSTOP) for a while."""
         self._shop.journal.note("fault", kind="freeze", process=name, seconds=seconds)
         self.done.frozen[name] += 1
+        begin = datetime.now(UTC)
         self.mesh.process(name).signal(signal.SIGSTOP)
         try:
             await asyncio.sleep(seconds)
         finally:
             self.mesh.process(name).signal(signal.SIGCONT)
-            self.last_at = monotonic()
+            self._note(name, begin)
 
     async def in_flight(self, name: str) -> int:
         """Requests and messages that the process has begun and not answered, at this moment."""
@@ -110,6 +122,10 @@ class Killer:
                 return self.mesh.redis.in_flight
             case _:
                 return await self._of_service(name)
+
+    def _note(self, name: str, begin: datetime) -> None:
+        self.last_at = monotonic()
+        self.done.moments.append(Moment(name, begin, datetime.now(UTC)))
 
     async def _of_service(self, name: str) -> int:
         url = f"http://{HOST}:{self.mesh.metrics_ports[name]}/metrics"

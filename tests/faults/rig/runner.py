@@ -83,7 +83,7 @@ async def _put_through(scenario: Scenario, run: Run, directory: Path) -> None:
     await come_to_rest(run, last_fault_at or monotonic())
     await run.mesh.wait_ready()
     run.shop.journal.flush()
-    await audit(run, directory / "journal", scenario.dead_letters_max)
+    await audit(run, scenario, directory / "journal")
     run.findings += run.shop.violations
 
 

@@ -53,7 +53,8 @@ class Run:
 class Scenario:
     """``sizes`` is how much of it a profile runs, in ``unit``; a profile that is not there leaves it out.
 
-    ``dead_letters_max``: how many messages may become dead letters; None: any number.
+    ``dead_letters_max``: how many messages may become dead letters; None: any number. ``loses_marks``: what it does
+    may keep a process from recording that a mail was sent, at times that nobody notes.
     """
 
     name: str
@@ -65,3 +66,4 @@ class Scenario:
     replicas: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
     dead_letters_max: int | None = None
+    loses_marks: bool = False

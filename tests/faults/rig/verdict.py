@@ -12,7 +12,8 @@ from bench.audit import Evidence, MailRecord, QueueDepths, always, at_rest, open
 from bench.audit.data import Data
 from tests.faults.rig.emulator.mails import SentMail
 from tests.faults.rig.mesh import Mesh
-from tests.faults.rig.scenario import Run
+from tests.faults.rig.repeats import in_words, repeats, unexplained
+from tests.faults.rig.scenario import Run, Scenario
 
 SAFETY_LOOKS_SECONDS = 2.0
 LOOKS_SHARE_MAX = 0.1
@@ -71,7 +72,7 @@ async def come_to_rest(run: Run, last_fault_at: float) -> None:
     run.require(p99 <= CONVERGENCE_SECONDS_MAX, f"LIVENESS: p99 was {p99:.1f} s, not {CONVERGENCE_SECONDS_MAX:.0f} s")
 
 
-async def audit(run: Run, journal: Path, dead_letters_max: int | None) -> None:
+async def audit(run: Run, scenario: Scenario, journal: Path) -> None:
     """Check everything, with all that is known."""
     entries = await asyncio.to_thread(lambda: list(read_journal(journal)))
     evidence = Evidence(
@@ -79,15 +80,18 @@ async def audit(run: Run, journal: Path, dead_letters_max: int | None) -> None:
         mails=[_record(mail) for mail in run.mesh.aws.mail_requests],
         published=run.mesh.aws.traffic.published,
         depths=depths(run.mesh),
-        dead_letters_expected=dead_letters_max,
+        dead_letters_expected=scenario.dead_letters_max,
     )
     async with open_databases(run.mesh.mongo_uri) as databases:
         report = await at_rest(databases, evidence)
+    repeated = list(repeats(run.mesh.aws.mails))
     found = [*report.findings, *early_deletions(run.mesh, report.data)]
+    if not scenario.loses_marks:
+        found += unexplained(repeated, run.killer.done.moments)
     run.findings += [finding for finding in found if finding not in run.findings]
     run.figures |= {
         "audited": ", ".join(f"{count:,} {name}" for name, count in report.checked.items()),
-        "mails repeated": report.checked["mails repeated"],
+        "mails repeated": in_words(repeated),
     }
 
 

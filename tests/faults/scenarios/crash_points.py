@@ -113,4 +113,5 @@ CRASH_POINTS = Scenario(
     {"short": 1, "long": 20},
     sweep,
     replicas=REPLICAS,
+    loses_marks=True,
 )

@@ -50,4 +50,5 @@ NETWORK = Scenario(
     "faults",
     {"short": 20, "long": 200},
     bad_network,
+    loses_marks=True,
 )

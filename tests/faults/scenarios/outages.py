@@ -117,4 +117,5 @@ OUTAGES = Scenario(
     {"short": 1, "long": len(DEPENDENCIES)},
     outages,
     dead_letters_max=0,
+    loses_marks=True,
 )
