@@ -12,13 +12,14 @@ from chassis.errors import DeadlineExceeded, Unavailable
 from chassis.mesh import RemoteKeys
 from chassis.server import Application, Service, running_server
 from chassis.testing import TEST_SERVER, TestIssuer
+from chassis.tests.part_of_auth import PartOfAuth
 from ordermesh.auth.v1 import auth_service_pb2 as pb
 from ordermesh.auth.v1 import auth_service_pb2_grpc as pb_grpc
 
 AUTH = pb.DESCRIPTOR.services_by_name["AuthService"]
 
 
-class Moody(pb_grpc.AuthServiceServicer):
+class Moody(PartOfAuth):
     """Fails a few times, counts, and remembers what calls carried."""
 
     def __init__(self, failures: int = 0) -> None:
@@ -38,10 +39,6 @@ class Moody(pb_grpc.AuthServiceServicer):
     async def GetCurrentUser(self, request: Any, context: Any) -> pb.User:
         self._serve(context)
         return pb.User(user_id=caller().subject)
-
-    async def Login(self, request: Any, context: Any) -> Any: ...
-    async def RefreshToken(self, request: Any, context: Any) -> Any: ...
-    async def IssueServiceToken(self, request: Any, context: Any) -> Any: ...
 
     def _serve(self, context: Any) -> None:
         self.calls += 1

@@ -14,6 +14,7 @@ from chassis.channels import call, open_channel
 from chassis.errors import RETRY_SECONDS_DEFAULT, Unavailable, read_details
 from chassis.server import Application, Service, running_server
 from chassis.testing import TEST_SERVER, TestIssuer
+from chassis.tests.part_of_auth import PartOfAuth
 from ordermesh.auth.v1 import auth_service_pb2 as pb
 from ordermesh.auth.v1 import auth_service_pb2_grpc as pb_grpc
 
@@ -25,7 +26,7 @@ REPEATED_MAX = 50
 """How many calls are repeated before a service that does not come back is left alone."""
 
 
-class Auth(pb_grpc.AuthServiceServicer):
+class Auth(PartOfAuth):
     """Registers when it is let, and gives its keys unless it is down."""
 
     def __init__(self) -> None:
@@ -41,11 +42,6 @@ class Auth(pb_grpc.AuthServiceServicer):
         if self.is_down:
             raise Unavailable("not now")
         return pb.JsonWebKeySet()
-
-    async def GetCurrentUser(self, request: Any, context: Any) -> Any: ...
-    async def Login(self, request: Any, context: Any) -> Any: ...
-    async def RefreshToken(self, request: Any, context: Any) -> Any: ...
-    async def IssueServiceToken(self, request: Any, context: Any) -> Any: ...
 
 
 @pytest.fixture

@@ -17,13 +17,14 @@ from chassis import errors
 from chassis.call import caller
 from chassis.server import Service
 from chassis.testing import TestIssuer, bearer, served
+from chassis.tests.part_of_auth import PartOfAuth
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
 from ordermesh.inventory.v1 import inventory_service_pb2 as inventory_pb2
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 
 
-class Scripted(auth_grpc.AuthServiceServicer):
+class Scripted(PartOfAuth):
     """Answers Register by running what a test put there."""
 
     def __init__(self) -> None:
@@ -37,11 +38,6 @@ class Scripted(auth_grpc.AuthServiceServicer):
 
     async def GetCurrentUser(self, request: auth_pb2.GetCurrentUserRequest, context: Any) -> auth_pb2.User:
         return auth_pb2.User(user_id=caller().subject, email=caller().email)
-
-    async def Login(self, request: Any, context: Any) -> Any: ...
-    async def RefreshToken(self, request: Any, context: Any) -> Any: ...
-    async def GetJsonWebKeySet(self, request: Any, context: Any) -> Any: ...
-    async def IssueServiceToken(self, request: Any, context: Any) -> Any: ...
 
 
 class Shelf(inventory_grpc.InventoryServiceServicer):

@@ -54,29 +54,28 @@ def mesh_processes(settings: Settings, secrets: Mapping[str, str]) -> list[Proce
 def mesh_environments(settings: Settings, secrets: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """What each service and the gateway are told, but for the port of a replica."""
     target = {f"{name.upper()}_ADDR": settings.target(name) for name in SERVICES}
-    mongo = {"MONGO_URI": settings.mongo_uri}
+    stores = {"MONGO_URI": settings.mongo_uri, "REDIS_URL": settings.redis_url}
     auth = {"AUTH_ADDR": target["AUTH_ADDR"]}
     aws = {key: settings.aws[key] for key in AWS if key in settings.aws}
     if "moto" not in settings.own:
         aws |= passed_on(settings.values, PROXIES)
     told = {
         "auth": {
-            **mongo,
+            **stores,
             "SERVICE_CLIENTS": service_clients(secrets),
             **{key: secrets[key] for key in SIGNING_SECRETS},
         },
-        "inventory": {**mongo, **auth},
+        "inventory": {**stores, **auth},
         "orders": {
-            **mongo,
+            **stores,
             **auth,
             **_identity("orders", secrets),
             **aws,
             "INVENTORY_ADDR": target["INVENTORY_ADDR"],
             **({"QUEUE_DEPTH_MAX": str(MOTO_QUEUE_DEPTH_MAX)} if "moto" in settings.own else {}),
-            "REDIS_URL": settings.redis_url,
         },
         "notifier": {
-            **mongo,
+            **stores,
             **auth,
             **_identity("notifier", secrets),
             **aws,

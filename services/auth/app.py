@@ -7,16 +7,22 @@ from functools import partial
 from chassis.clock import Clock, SystemClock
 from chassis.crash_points import around
 from chassis.mongo import MongoConfig, open_database, require_replica_set
+from chassis.redis import open_redis
+from chassis.revocations import Revocations
 from chassis.server import Application, Service
 from chassis.tokens import TokenVerifier
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 from services.auth.access_tokens import AccessTokens
+from services.auth.announcements import ANNOUNCEMENTS_PORT, Announcer, RedisAnnouncements
+from services.auth.change_password import ChangePassword
 from services.auth.config import AuthConfig
+from services.auth.end_sessions import EndSessions
 from services.auth.get_current_user import GetCurrentUser
 from services.auth.issue_service_token import IssueServiceToken
 from services.auth.keys import KeyRing, LocalKeys
 from services.auth.login import Login
+from services.auth.logout import Logout, LogoutAll
 from services.auth.mongo_store import MongoStore
 from services.auth.passwords import Passwords
 from services.auth.refresh import Refresh
@@ -24,6 +30,7 @@ from services.auth.refresh_tokens import RefreshTokens
 from services.auth.register import Register
 from services.auth.service_clients import ServiceClients
 from services.auth.servicer import AuthServicer
+from services.auth.set_user_role import SetUserRole
 from services.auth.store import STORE_PORT, AuthStore
 from services.auth.token_pairs import TokenPairs
 
@@ -35,6 +42,7 @@ def build_auth(
     keys: KeyRing,
     refresh_tokens: RefreshTokens,
     clients: ServiceClients,
+    end_sessions: EndSessions,
     clock: Clock,
 ) -> AuthServicer:
     """The servicer with its use cases."""
@@ -42,8 +50,12 @@ def build_auth(
     token_pairs = TokenPairs(access_tokens, refresh_tokens, clock)
     return AuthServicer(
         register=Register(store, passwords, clock),
-        login=Login(store, passwords, token_pairs, clock),
-        refresh=Refresh(store, refresh_tokens, token_pairs, clock),
+        login=Login(store, passwords, token_pairs, end_sessions, clock),
+        refresh=Refresh(store, refresh_tokens, token_pairs, end_sessions, clock),
+        logout=Logout(store, refresh_tokens, end_sessions),
+        logout_all=LogoutAll(store, end_sessions),
+        change_password=ChangePassword(store, passwords, end_sessions, clock),
+        set_user_role=SetUserRole(store, end_sessions, clock),
         get_current_user=GetCurrentUser(store),
         issue_service_token=IssueServiceToken(clients, access_tokens),
         published_keys=keys.published,
@@ -61,8 +73,11 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
     """Open what auth needs, in order; close it in reverse."""
     clock = SystemClock()
     keys = KeyRing.derive(config.jwt_secret, config.jwt_secret_next, config.jwt_secret_previous)
-    async with open_database(config.mongo) as database:
+    async with open_database(config.mongo) as database, open_redis(config.redis_url) as redis:
         store = around(MongoStore(database), STORE_PORT)
+        announcements = around(RedisAnnouncements(redis), ANNOUNCEMENTS_PORT)
+        revocations = Revocations(clock)
+        announcer = Announcer(store, announcements, revocations, clock)
         with closing(Passwords()) as passwords:
             servicer = build_auth(
                 store=store,
@@ -70,15 +85,17 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
                 keys=keys,
                 refresh_tokens=RefreshTokens(config.jwt_refresh_secret, config.jwt_refresh_secret_previous),
                 clients=config.service_clients,
+                end_sessions=EndSessions(store, revocations, announcer, clock),
                 clock=clock,
             )
             yield Application(
                 services=[service_of(servicer)],
-                verifier=TokenVerifier(LocalKeys(keys), clock),
+                verifier=TokenVerifier(LocalKeys(keys), clock, revocations),
                 prepare=[
                     ("MongoDB", partial(require_replica_set, database)),
                     ("the indexes of users and sessions", store.create_indexes),
                 ],
+                loops=[("announcements", announcer.run)],
             )
 
 

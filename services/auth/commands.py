@@ -58,7 +58,7 @@ async def grant_role(store: AuthStore, email: str, role: Role) -> str:
 
     :raises CommandFailed: when there is no such account.
     """
-    user = await GrantRole(store)(email, role)
+    user = await GrantRole(store, SystemClock())(email, role)
     if user is None:
         raise CommandFailed(f"{email}: there is no such user")
     return f"{user.email} is {user.role.value}"

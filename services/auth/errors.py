@@ -7,13 +7,18 @@
     +-- InvalidRefreshToken     INVALID_REFRESH_TOKEN   not ours, used up, or its session is over
     +-- InvalidClient           INVALID_CLIENT          unknown service or wrong secret: the same answer
     +-- AccountGone             ACCOUNT_GONE            a valid token of an account that is no more
+    +-- SessionOver             SESSION_OVER            a valid token of a session that has ended
+    PermissionDenied
+    +-- WrongPassword           WRONG_PASSWORD          the old password, when it is to be changed
+    NotFound
+    +-- UserNotFound            USER_NOT_FOUND
     AlreadyExists
     +-- EmailTaken              EMAIL_TAKEN
     ResourceExhausted
     +-- HashingOverloaded       OVERLOADED              too many passwords wait to be hashed
 """
 
-from chassis.errors import AlreadyExists, ResourceExhausted, Unauthenticated
+from chassis.errors import AlreadyExists, NotFound, PermissionDenied, ResourceExhausted, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
@@ -50,6 +55,33 @@ class AccountGone(Unauthenticated):
 
     def __init__(self) -> None:
         super().__init__("the account does not exist any more")
+
+
+class SessionOver(Unauthenticated):
+    """The token is valid and its session has ended."""
+
+    reason = "SESSION_OVER"
+
+    def __init__(self) -> None:
+        super().__init__("the session has ended: log in again")
+
+
+class WrongPassword(PermissionDenied):
+    """The caller is known and does not know their password."""
+
+    reason = "WRONG_PASSWORD"
+
+    def __init__(self) -> None:
+        super().__init__("the old password is wrong")
+
+
+class UserNotFound(NotFound):
+    """There is no such account."""
+
+    reason = "USER_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("there is no such account")
 
 
 class EmailTaken(AlreadyExists):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.auth.access_tokens import AccessToken, AccessTokens
 from services.auth.errors import InvalidClient
+from services.auth.security_log import Event, note
 from services.auth.service_clients import ServiceClients
 
 
@@ -20,5 +21,6 @@ class IssueServiceToken:
         :raises InvalidClient: when the client is unknown or the secret is wrong.
         """
         if not self.clients.knows(client_id, client_secret):
+            note(Event.CLIENT_REFUSED)
             raise InvalidClient
         return self.access_tokens.for_service(client_id)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from chassis.clock import Clock
 from chassis.violations import Violations
 from services.auth.email_address import NotAnAddress, normalise
+from services.auth.end_sessions import EndSessions
 from services.auth.errors import InvalidCredentials
 from services.auth.passwords import PASSWORD_LENGTH_MAX, Passwords
-from services.auth.session import begin_session
+from services.auth.security_log import Event, note
+from services.auth.session import Session, begin_session
 from services.auth.store import AuthStore
 from services.auth.token_pairs import TokenPair, TokenPairs
 
@@ -19,6 +21,7 @@ class Login:
     store: AuthStore
     passwords: Passwords
     token_pairs: TokenPairs
+    end_sessions: EndSessions
     clock: Clock
 
     async def __call__(self, email: str, password: str) -> TokenPair:
@@ -32,12 +35,22 @@ class Login:
         user = await self.store.user_with_email(email)
         verdict = await self.passwords.verify(password, user.password_hash if user else None)
         if user is None or not verdict.matches:
+            note(Event.LOGIN_REFUSED, user_id=user.user_id if user else None)
             raise InvalidCredentials
         if verdict.new_hash is not None:
             await self.store.replace_password_hash(user.user_id, user.password_hash, verdict.new_hash)
-        session = begin_session(user.user_id, self.clock.now())
+        session = begin_session(user, self.clock.now())
         await self.store.add_session(session)
+        await self._require_same_epoch(session)
+        note(Event.LOGIN, user_id=user.user_id, session_id=session.session_id)
         return self.token_pairs.of(user, session)
+
+    async def _require_same_epoch(self, session: Session) -> None:
+        """All sessions may have been ended while the password was verified: this one came too late to be seen."""
+        user = await self.store.user(session.user_id)
+        if user is None or not session.is_of(user):
+            await self.end_sessions.one(session, "all sessions were ended during the login")
+            raise InvalidCredentials
 
 
 def _checked(email: str, password: str) -> str:

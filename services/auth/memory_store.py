@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from chassis.revocations import Revocation
 from services.auth.errors import EmailTaken
 from services.auth.session import Session
 from services.auth.user import Role, User
@@ -37,12 +38,27 @@ class MemoryStore:
         if user is not None and user.password_hash == old_hash:
             self._users[user_id] = replace(user, password_hash=new_hash)
 
-    async def set_role(self, email: str, role: Role) -> User | None:
+    async def change_password(self, user_id: str, old_hash: str, new_hash: str) -> User | None:
         """See the port."""
-        user = await self.user_with_email(email)
-        if user is None:
+        user = self._users.get(user_id)
+        if user is None or user.password_hash != old_hash:
             return None
-        self._users[user.user_id] = changed = replace(user, role=role)
+        return self._in_new_epoch(replace(user, password_hash=new_hash))
+
+    async def set_role(self, user_id: str, role: Role) -> User | None:
+        """See the port."""
+        user = self._users.get(user_id)
+        if user is None or user.role is role:
+            return user
+        return self._in_new_epoch(replace(user, role=role))
+
+    async def end_epoch(self, user_id: str) -> User | None:
+        """See the port."""
+        user = self._users.get(user_id)
+        return self._in_new_epoch(user) if user else None
+
+    def _in_new_epoch(self, user: User) -> User:
+        self._users[user.user_id] = changed = replace(user, session_epoch=user.session_epoch + 1)
         return changed
 
     async def add_session(self, session: Session) -> None:
@@ -71,3 +87,30 @@ class MemoryStore:
         kept = self._sessions.get(session_id)
         if kept is not None and kept.revoke_time is None:
             self._sessions[session_id] = replace(kept, revoke_time=now)
+
+    async def revoke_sessions(self, user: User, now: datetime) -> list[Revocation]:
+        """See the port."""
+        ended = [
+            session
+            for session in self._sessions.values()
+            if session.user_id == user.user_id and session.epoch < user.session_epoch and session.revoke_time is None
+        ]
+        for session in ended:
+            self._sessions[session.session_id] = replace(session, revoke_time=now)
+        return [Revocation(session.session_id, now) for session in ended]
+
+    async def move_session(self, session_id: str, epoch: int) -> bool:
+        """See the port."""
+        kept = self._sessions.get(session_id)
+        if kept is None or kept.revoke_time is not None:
+            return False
+        self._sessions[session_id] = replace(kept, epoch=epoch)
+        return True
+
+    async def revoked_since(self, time: datetime) -> list[Revocation]:
+        """See the port."""
+        return [
+            Revocation(session.session_id, session.revoke_time)
+            for session in self._sessions.values()
+            if session.revoke_time is not None and session.revoke_time >= time
+        ]

@@ -1,6 +1,9 @@
-"""The store in MongoDB: one document an account, one document a session."""
+"""The store in MongoDB: one document an account, one document a session.
 
-from datetime import datetime
+Those that were written before epochs were counted have none: theirs is 0.
+"""
+
+from datetime import UTC, datetime
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -8,12 +11,15 @@ from pymongo.read_concern import ReadConcern
 
 from chassis.background import finish
 from chassis.mongo import Database, Document
+from chassis.revocations import Revocation
 from services.auth.errors import EmailTaken
 from services.auth.session import Session
 from services.auth.user import Role, User
 
 NEWEST_READ_MS_MAX = 3000
 """A linearizable read waits for a majority; without one it would wait for ever."""
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class MongoStore:
@@ -32,6 +38,9 @@ class MongoStore:
         """Create what is not there yet: one account an address, and sessions that are forgotten when over."""
         await self._users.create_index("email", unique=True)
         await self._sessions.create_index("expire_time", expireAfterSeconds=0)
+        await self._sessions.create_index("user_id")
+        revoked = {"revoke_time": {"$gt": LONG_AGO}}  # a filter by type would not be seen to hold for a later time
+        await self._sessions.create_index("revoke_time", partialFilterExpression=revoked)
 
     async def add_user(self, user: User) -> None:
         """See the port."""
@@ -53,11 +62,24 @@ class MongoStore:
         change = {"$set": {"password_hash": new_hash}}
         await finish(self._users.update_one({"_id": user_id, "password_hash": old_hash}, change))
 
-    async def set_role(self, email: str, role: Role) -> User | None:
+    async def change_password(self, user_id: str, old_hash: str, new_hash: str) -> User | None:
         """See the port."""
-        change = {"$set": {"role": role.value}}
+        unchanged = {"_id": user_id, "password_hash": old_hash}
+        return await self._in_new_epoch(unchanged, {"password_hash": new_hash})
+
+    async def set_role(self, user_id: str, role: Role) -> User | None:
+        """See the port."""
+        another = {"_id": user_id, "role": {"$ne": role.value}}
+        return await self._in_new_epoch(another, {"role": role.value}) or await self.user(user_id)
+
+    async def end_epoch(self, user_id: str) -> User | None:
+        """See the port."""
+        return await self._in_new_epoch({"_id": user_id}, {})
+
+    async def _in_new_epoch(self, who: Document, changed: Document) -> User | None:
+        change = {"$inc": {"session_epoch": 1}, **({"$set": changed} if changed else {})}
         after = ReturnDocument.AFTER
-        return _user(await finish(self._users.find_one_and_update({"email": email}, change, return_document=after)))
+        return _user(await finish(self._users.find_one_and_update(who, change, return_document=after)))
 
     async def add_session(self, session: Session) -> None:
         """See the port."""
@@ -86,6 +108,25 @@ class MongoStore:
         change = {"$set": {"revoke_time": now}}
         await finish(self._sessions.update_one({"_id": session_id, "revoke_time": None}, change))
 
+    async def revoke_sessions(self, user: User, now: datetime) -> list[Revocation]:
+        """See the port."""
+        before = {"user_id": user.user_id, "epoch": {"$not": {"$gte": user.session_epoch}}}
+        await finish(self._sessions.update_many(before | {"revoke_time": None}, {"$set": {"revoke_time": now}}))
+        return await self._revocations(before | {"revoke_time": {"$gte": now}})
+
+    async def move_session(self, session_id: str, epoch: int) -> bool:
+        """See the port."""
+        change = {"$set": {"epoch": epoch}}
+        moved = await finish(self._sessions.update_one({"_id": session_id, "revoke_time": None}, change))
+        return moved.matched_count == 1
+
+    async def revoked_since(self, time: datetime) -> list[Revocation]:
+        """See the port."""
+        return await self._revocations({"revoke_time": {"$gte": time}})
+
+    async def _revocations(self, which: Document) -> list[Revocation]:
+        return [Revocation(row["_id"], row["revoke_time"]) async for row in self._sessions.find(which, ["revoke_time"])]
+
 
 def _user_document(user: User) -> Document:
     return {
@@ -95,6 +136,7 @@ def _user_document(user: User) -> Document:
         "password_hash": user.password_hash,
         "role": user.role.value,
         "create_time": user.create_time,
+        "session_epoch": user.session_epoch,
     }
 
 
@@ -108,6 +150,7 @@ def _user(document: Document | None) -> User | None:
         password_hash=document["password_hash"],
         role=Role(document["role"]),
         create_time=document["create_time"],
+        session_epoch=document.get("session_epoch", 0),
     )
 
 
@@ -120,6 +163,7 @@ def _session_document(session: Session) -> Document:
         "rotate_time": session.rotate_time,
         "idle_expire_time": session.idle_expire_time,
         "expire_time": session.expire_time,
+        "epoch": session.epoch,
         "revoke_time": session.revoke_time,
     }
 
@@ -135,5 +179,6 @@ def _session(document: Document | None) -> Session | None:
         rotate_time=document["rotate_time"],
         idle_expire_time=document["idle_expire_time"],
         expire_time=document["expire_time"],
+        epoch=document.get("epoch", 0),
         revoke_time=document["revoke_time"],
     )

@@ -109,6 +109,16 @@ def prepared(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
+def problem_with(password: str) -> str | None:
+    """What is wrong with a new password, in words; None when nothing is."""
+    length = f"must have {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters"
+    if not has_good_length(password):  # first: preparing takes time
+        return length
+    if not has_good_length(prepared(password)):
+        return f"{length} in Unicode's form NFKC"
+    return None
+
+
 def has_good_length(password: str) -> bool:
     """Whether a new password is neither too short nor too long."""
     return PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX

@@ -1,20 +1,15 @@
 """Refreshing: the newest refresh token of a session for the next pair of tokens."""
 
-import logging
 from dataclasses import dataclass
 
 from chassis.clock import Clock
-from chassis.violations import Violations
+from services.auth.end_sessions import EndSessions
 from services.auth.errors import InvalidRefreshToken
-from services.auth.refresh_tokens import PresentedToken, RefreshTokens, parse_refresh_token
+from services.auth.refresh_tokens import PresentedToken, RefreshTokens, check_refresh_token, parse_refresh_token
+from services.auth.security_log import Event, note
 from services.auth.session import Session
 from services.auth.store import AuthStore
 from services.auth.token_pairs import TokenPair, TokenPairs
-
-_log = logging.getLogger(__name__)
-
-REFRESH_TOKEN_LENGTH_MAX = 512
-"""Ours are shorter than 90; anything longer is not worth looking at."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +23,7 @@ class Refresh:
     store: AuthStore
     refresh_tokens: RefreshTokens
     token_pairs: TokenPairs
+    end_sessions: EndSessions
     clock: Clock
 
     async def __call__(self, refresh_token: str) -> TokenPair:
@@ -36,13 +32,13 @@ class Refresh:
         :raises InvalidArgument: when there is no token, or it is far too long.
         :raises InvalidRefreshToken: when it is not ours, was used up, or its session is over.
         """
-        _check(refresh_token)
+        check_refresh_token(refresh_token)
         token = parse_refresh_token(refresh_token)
         session = await self._session_of(token)
         if token is None or session is None or session.is_over(self.clock.now()):
             raise InvalidRefreshToken
         user = await self.store.user(session.user_id)
-        if user is None:
+        if user is None or not session.is_of(user):
             raise InvalidRefreshToken
         session = await self._successor(token, session)
         return self.token_pairs.of(user, session)
@@ -63,16 +59,6 @@ class Refresh:
         if moved.repeats(token.generation, now):
             return moved
         if token.generation < moved.generation:
-            await self.store.revoke_session(moved.session_id, now)
-            _log.warning("session %s is revoked: an old refresh token of it was used again", moved.session_id)
+            note(Event.REFRESH_TOKEN_REUSED, user_id=moved.user_id, session_id=moved.session_id)
+            await self.end_sessions.one(moved, "an old refresh token was used again")
         raise InvalidRefreshToken
-
-
-def _check(refresh_token: str) -> None:
-    violations = Violations()
-    violations.require(
-        1 <= len(refresh_token) <= REFRESH_TOKEN_LENGTH_MAX,
-        "refresh_token",
-        f"must have 1 to {REFRESH_TOKEN_LENGTH_MAX} characters",
-    )
-    violations.check()

@@ -14,8 +14,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chassis.config import Secret
+from chassis.violations import Violations
 from services.auth.keys import base64url
 from services.auth.session import Session
+
+REFRESH_TOKEN_LENGTH_MAX = 512
+"""Ours are shorter than 90; anything longer is not worth looking at."""
 
 MAC_KEY_BYTES = 32
 _PURPOSE = b"ordermesh refresh token"
@@ -47,6 +51,20 @@ class RefreshTokens:
         """Whether the token was made here, for this session, at any time."""
         macs = [_mac(key, session, token.generation) for key in self._accepted_keys]
         return any([hmac.compare_digest(mac, token.mac) for mac in macs])  # noqa: C419 - each is compared, every time
+
+
+def check_refresh_token(text: str) -> None:
+    """Whether it is worth looking at.
+
+    :raises InvalidArgument: when there is none, or it is far too long.
+    """
+    violations = Violations()
+    violations.require(
+        1 <= len(text) <= REFRESH_TOKEN_LENGTH_MAX,
+        "refresh_token",
+        f"must have 1 to {REFRESH_TOKEN_LENGTH_MAX} characters",
+    )
+    violations.check()
 
 
 def parse_refresh_token(text: str) -> PresentedToken | None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from chassis.clock import Clock
 from chassis.violations import Violations
 from services.auth.email_address import NotAnAddress, normalise
-from services.auth.passwords import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, Passwords, has_good_length, prepared
+from services.auth.passwords import Passwords, problem_with
+from services.auth.security_log import Event, note
 from services.auth.store import AuthStore
 from services.auth.user import NAME_LENGTH_MAX, User, new_customer
 
@@ -29,6 +30,7 @@ class Register:
         password_hash = await self.passwords.hash(password)
         user = new_customer(email, name, password_hash, self.clock.now())
         await self.store.add_user(user)
+        note(Event.REGISTERED, user_id=user.user_id)
         return user
 
 
@@ -39,9 +41,8 @@ def _checked(email: str, password: str, name: str) -> tuple[str, str]:
         email = normalise(email)
     except NotAnAddress as error:
         violations.add("email", str(error))
-    length = f"must have {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters"
-    if violations.require(has_good_length(password), "password", length):  # first: preparing takes time
-        violations.require(has_good_length(prepared(password)), "password", f"{length} in Unicode's form NFKC")
+    if problem := problem_with(password):
+        violations.add("password", problem)
     name = " ".join(name.split())
     violations.require(len(name) <= NAME_LENGTH_MAX, "name", f"must have at most {NAME_LENGTH_MAX} characters")
     violations.check()

@@ -6,12 +6,15 @@ from chassis.call import caller
 from chassis.tokens import ALGORITHM
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceServicer
+from services.auth.change_password import ChangePassword
 from services.auth.get_current_user import GetCurrentUser
 from services.auth.issue_service_token import IssueServiceToken
 from services.auth.keys import SigningKey
 from services.auth.login import Login
+from services.auth.logout import Logout, LogoutAll
 from services.auth.refresh import Refresh
 from services.auth.register import Register
+from services.auth.set_user_role import SetUserRole
 from services.auth.token_pairs import TokenPair
 from services.auth.user import Role, User
 
@@ -29,6 +32,10 @@ class AuthServicer(AuthServiceServicer):
         register: Register,
         login: Login,
         refresh: Refresh,
+        logout: Logout,
+        logout_all: LogoutAll,
+        change_password: ChangePassword,
+        set_user_role: SetUserRole,
         get_current_user: GetCurrentUser,
         issue_service_token: IssueServiceToken,
         published_keys: Sequence[SigningKey],
@@ -36,6 +43,10 @@ class AuthServicer(AuthServiceServicer):
         self._register = register
         self._login = login
         self._refresh = refresh
+        self._logout = logout
+        self._logout_all = logout_all
+        self._change_password = change_password
+        self._set_user_role = set_user_role
         self._get_current_user = get_current_user
         self._issue_service_token = issue_service_token
         self._key_set = auth_pb2.JsonWebKeySet(keys=[_json_web_key(key) for key in published_keys])
@@ -48,6 +59,24 @@ class AuthServicer(AuthServiceServicer):
 
     async def RefreshToken(self, request: auth_pb2.RefreshTokenRequest, context: object) -> auth_pb2.TokenPair:
         return _token_pair(await self._refresh(request.refresh_token))
+
+    async def Logout(self, request: auth_pb2.LogoutRequest, context: object) -> auth_pb2.LogoutResponse:
+        await self._logout(request.refresh_token)
+        return auth_pb2.LogoutResponse()
+
+    async def LogoutAll(self, request: auth_pb2.LogoutAllRequest, context: object) -> auth_pb2.LogoutAllResponse:
+        await self._logout_all(caller().subject)
+        return auth_pb2.LogoutAllResponse()
+
+    async def ChangePassword(
+        self, request: auth_pb2.ChangePasswordRequest, context: object
+    ) -> auth_pb2.ChangePasswordResponse:
+        await self._change_password(caller(), request.old_password, request.new_password)
+        return auth_pb2.ChangePasswordResponse()
+
+    async def SetUserRole(self, request: auth_pb2.SetUserRoleRequest, context: object) -> auth_pb2.User:
+        role = {number: role for role, number in _ROLES.items()}.get(request.role)
+        return _user(await self._set_user_role(caller(), request.user_id, role))
 
     async def GetCurrentUser(self, request: auth_pb2.GetCurrentUserRequest, context: object) -> auth_pb2.User:
         return _user(await self._get_current_user(caller().subject))

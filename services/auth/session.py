@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from services.auth.user import User
+
 LIFE = timedelta(days=30)
 """A session ends this long after its login, however busy it was."""
 
@@ -24,7 +26,10 @@ GENERATION_FIRST = 1
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One login and its refresh tokens. ``generation`` is that of the newest token."""
+    """One login and its refresh tokens. ``generation`` is that of the newest token.
+
+    ``epoch`` is the account's session epoch that it belongs to; a later one ends it.
+    """
 
     session_id: str
     user_id: str
@@ -33,11 +38,16 @@ class Session:
     rotate_time: datetime
     idle_expire_time: datetime
     expire_time: datetime
+    epoch: int = 0
     revoke_time: datetime | None = None
 
     def is_over(self, now: datetime) -> bool:
         """Whether it was revoked, lay idle for too long, or lived its whole life."""
         return self.revoke_time is not None or now >= self.idle_expire_time or now >= self.expire_time
+
+    def is_of(self, user: User) -> bool:
+        """Whether it is the account's, and began after all sessions were ended last."""
+        return self.user_id == user.user_id and self.epoch == user.session_epoch
 
     def repeats(self, generation: int, now: datetime) -> bool:
         """Whether ``generation`` was just exchanged for the newest one, which nobody has used yet.
@@ -51,14 +61,15 @@ class Session:
         return min(now + IDLE_LIFE, self.expire_time)
 
 
-def begin_session(user_id: str, now: datetime) -> Session:
+def begin_session(user: User, now: datetime) -> Session:
     """The session that a login opens."""
     return Session(
         session_id=uuid4().hex,
-        user_id=user_id,
+        user_id=user.user_id,
         salt=secrets.token_bytes(SALT_BYTES),
         generation=GENERATION_FIRST,
         rotate_time=now,
         idle_expire_time=now + IDLE_LIFE,
         expire_time=now + LIFE,
+        epoch=user.session_epoch,
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from chassis.crash_points import Port
+from chassis.revocations import Revocation
 from services.auth.session import Session
 from services.auth.user import Role, User
 
@@ -30,8 +31,22 @@ class AuthStore(Protocol):
         """Replace the hash unless it is another one by now."""
         ...
 
-    async def set_role(self, email: str, role: Role) -> User | None:
-        """Change what the account with this address may do; the account as it is then, or None."""
+    async def change_password(self, user_id: str, old_hash: str, new_hash: str) -> User | None:
+        """Replace the hash and begin a new session epoch, unless the hash is another one by now.
+
+        The account as it is then, or None when nothing was changed.
+        """
+        ...
+
+    async def set_role(self, user_id: str, role: Role) -> User | None:
+        """Change what the account may do and begin a new session epoch, unless it has this role already.
+
+        The account as it is then, or None when there is none.
+        """
+        ...
+
+    async def end_epoch(self, user_id: str) -> User | None:
+        """Begin a new session epoch; the account as it is then, or None when there is none."""
         ...
 
     async def add_session(self, session: Session) -> None:
@@ -54,10 +69,28 @@ class AuthStore(Protocol):
         """End the session. One that was revoked before keeps its time."""
         ...
 
+    async def revoke_sessions(self, user: User, now: datetime) -> list[Revocation]:
+        """End every session of the account that began before its epoch; those that it ended just now.
+
+        One that is added meanwhile may be missed: whoever adds one looks at the account's epoch afterwards.
+        """
+        ...
+
+    async def move_session(self, session_id: str, epoch: int) -> bool:
+        """Let a session go on in a new epoch; whether it was not over yet."""
+        ...
+
+    async def revoked_since(self, time: datetime) -> list[Revocation]:
+        """The sessions that were ended at ``time`` or later."""
+        ...
+
 
 STORE_PORT = Port(
     "auth.store",
     AuthStore,
-    effects=("add_user", "replace_password_hash", "set_role", "add_session", "rotate_session", "revoke_session"),
-    reads=("user", "user_with_email", "session"),
+    effects=(
+        *("add_user", "replace_password_hash", "change_password", "set_role", "end_epoch"),
+        *("add_session", "rotate_session", "revoke_session", "revoke_sessions", "move_session"),
+    ),
+    reads=("user", "user_with_email", "session", "revoked_since"),
 )

@@ -17,7 +17,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. ``email`` is normalised; the hash does not show itself."""
+    """An account. ``email`` is normalised; the hash does not show itself.
+
+    ``session_epoch`` counts how often all of its sessions were ended: one that began before is over.
+    """
 
     user_id: str
     email: str
@@ -25,6 +28,7 @@ class User:
     password_hash: str = field(repr=False)
     role: Role
     create_time: datetime
+    session_epoch: int = 0
 
 
 def new_customer(email: str, name: str, password_hash: str, now: datetime) -> User:

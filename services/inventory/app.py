@@ -10,6 +10,8 @@ from chassis.clock import Clock, SystemClock
 from chassis.crash_points import around
 from chassis.mesh import RemoteKeys, open_auth
 from chassis.mongo import open_database, require_replica_set
+from chassis.redis import open_redis
+from chassis.revocations import RevocationFeed, Revocations
 from chassis.server import Application, Service
 from chassis.tokens import TokenVerifier
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
@@ -35,14 +37,19 @@ def build_inventory(store: InventoryStore, writer: Writer, clock: Clock, hold_se
 async def open_inventory(config: InventoryConfig) -> AsyncIterator[Application]:
     """Open what inventory needs, in order; close it in reverse."""
     clock = SystemClock()
-    async with open_database(config.mongo) as database, open_auth(config.mesh) as auth:
+    async with (
+        open_database(config.mongo) as database,
+        open_auth(config.mesh) as auth,
+        open_redis(config.redis_url) as redis,
+    ):
+        revocations = Revocations(clock)
         store, keys = around(MongoStore(database), STORE_PORT), RemoteKeys(auth)
         writer = Writer(store)
         # Not one of the application's loops: those end before the last calls do, and calls need the writer.
         async with running(asyncio.create_task(supervise("writer", writer.run))):
             yield Application(
                 services=[build_inventory(store, writer, clock, config.hold_seconds)],
-                verifier=TokenVerifier(keys, clock),
+                verifier=TokenVerifier(keys, clock, revocations),
                 prepare=[
                     ("the database", partial(require_replica_set, database)),
                     ("indexes", store.create_indexes),
@@ -50,6 +57,7 @@ async def open_inventory(config: InventoryConfig) -> AsyncIterator[Application]:
                 ],
                 loops=[
                     ("keys", keys.keep_fresh),
+                    ("revocations", RevocationFeed(redis, revocations).run),
                     ("expiry", partial(expire_holds, store, writer, clock, config.hold_seconds)),
                 ],
             )

@@ -11,6 +11,8 @@ from chassis.clock import Clock, SystemClock
 from chassis.crash_points import around
 from chassis.mesh import RemoteKeys, ServiceToken, open_auth
 from chassis.mongo import open_database, require_replica_set
+from chassis.redis import open_redis
+from chassis.revocations import RevocationFeed, Revocations
 from chassis.server import Application, Service
 from chassis.tokens import TokenVerifier
 from ordermesh.notifier.v1 import notifier_service_pb2 as pb
@@ -82,6 +84,7 @@ async def open_notifier(config: NotifierConfig) -> AsyncIterator[Application]:
     async with (
         open_database(config.mongo) as database,
         open_auth(config.mesh) as auth,
+        open_redis(config.redis_url) as redis,
         open_channel(config.orders_address, orders_service) as orders_channel,
         open_aws_client(
             config.aws,
@@ -98,13 +101,17 @@ async def open_notifier(config: NotifierConfig) -> AsyncIterator[Application]:
             connections_max=MESSAGES_IN_FLIGHT_MAX,
         ) as ses,
     ):
-        keys = RemoteKeys(auth)
+        keys, revocations = RemoteKeys(auth), Revocations(clock)
         token = ServiceToken(auth, config.mesh)
         store = around(MongoStore(database), STORE_PORT)
         letters = around(MongoDeadLetters(database), DEAD_LETTERS_PORT)
         failures = around(MongoDeliveryFailures(database, clock), DELIVERY_FAILURES_PORT)
         redriver = Redriver(letters, around(SqsRedriveQueue(sqs, config.queue_url), REDRIVE_QUEUE_PORT), clock)
-        loops = [("keys", keys.keep_fresh), ("redrive", redriver.run)]
+        loops = [
+            ("keys", keys.keep_fresh),
+            ("revocations", RevocationFeed(redis, revocations).run),
+            ("redrive", redriver.run),
+        ]
         if config.dead_letter_queue_url:
             dead_letter_queue = around(
                 SqsDeadLetterQueue(sqs, config.dead_letter_queue_url, config.visibility_seconds),
@@ -126,7 +133,7 @@ async def open_notifier(config: NotifierConfig) -> AsyncIterator[Application]:
         )
         yield Application(
             services=[build_notifier(store, letters, redriver, clock)],
-            verifier=TokenVerifier(keys, clock),
+            verifier=TokenVerifier(keys, clock, revocations),
             prepare=[
                 ("the database", partial(require_replica_set, database)),
                 ("indexes", store.create_indexes),

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from redis.asyncio import Redis
-
 from chassis.aws import open_aws_client
 from chassis.channels import open_channel
 from chassis.clock import Clock, SystemClock
 from chassis.crash_points import around
 from chassis.mesh import RemoteKeys, ServiceToken, open_auth
 from chassis.mongo import open_database, require_replica_set
+from chassis.redis import open_redis
+from chassis.revocations import RevocationFeed, Revocations
 from chassis.server import Application, Service
 from chassis.tokens import TokenVerifier
 from ordermesh.inventory.v1 import inventory_service_pb2
@@ -29,10 +29,10 @@ from services.orders.stock import STOCK_PORT, Stock
 from services.orders.store import STORE_PORT, OrderStore
 from services.orders.sweep import Sweep
 
-REDIS_SECONDS = 0.05
+CACHE_SECONDS_MAX = 0.05
 """How long the cache may take: slower than this, MongoDB is asked instead."""
 
-REDIS_CONNECTIONS_MAX = 50
+CACHE_CONNECTIONS_MAX = 50
 
 SQS_ATTEMPTS_MAX = 1
 """The relay itself tries again, when its lease ends; botocore would send again what may have arrived."""
@@ -55,6 +55,9 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.mongo))
+        cache_redis = await stack.enter_async_context(
+            open_redis(config.redis_url, timeout_seconds=CACHE_SECONDS_MAX, connections_max=CACHE_CONNECTIONS_MAX)
+        )
         redis = await stack.enter_async_context(open_redis(config.redis_url))
         sqs = await stack.enter_async_context(
             open_aws_client(
@@ -70,16 +73,17 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
         channel = await stack.enter_async_context(open_channel(config.inventory_address, inventory_service))
 
         keys, token = RemoteKeys(auth), ServiceToken(auth, config.mesh)
+        revocations = Revocations(clock)
         store = around(MongoStore(database, config.sweep), STORE_PORT)
         stock = around(GrpcStock(InventoryServiceStub(channel), token), STOCK_PORT)
         queue = around(SqsQueue(sqs, config.queue_url), QUEUE_PORT)
-        cache = around(RedisCache(redis), CACHE_PORT)
+        cache = around(RedisCache(cache_redis), CACHE_PORT)
         depth_max = config.queue_depth_max
         relay = Relay(store, queue, clock, config.relay_lease, depth_max)
         sweep = Sweep(store, stock, queue, relay, clock, depth=depth_max // 2)
         yield Application(
             services=[build_orders(store, stock, cache, relay, clock)],
-            verifier=TokenVerifier(keys, clock),
+            verifier=TokenVerifier(keys, clock, revocations),
             prepare=[
                 ("the database", partial(require_replica_set, database)),
                 ("indexes", store.create_indexes),
@@ -88,23 +92,8 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
             ],
             loops=[
                 ("keys", keys.keep_fresh),
+                ("revocations", RevocationFeed(redis, revocations).run),
                 ("relay", relay.run),
                 ("sweep", partial(sweep.run, config.sweep)),
             ],
         )
-
-
-@asynccontextmanager
-async def open_redis(url: str) -> AsyncIterator[Redis]:
-    """A client that gives up quickly; it connects when it is first used."""
-    redis = Redis.from_url(
-        url,
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
-        max_connections=REDIS_CONNECTIONS_MAX,
-        retry=None,
-    )
-    try:
-        yield redis
-    finally:
-        await redis.aclose()

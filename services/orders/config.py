@@ -9,6 +9,7 @@ from chassis.aws import AwsConfig
 from chassis.config import Environment
 from chassis.mesh import MeshConfig
 from chassis.mongo import MongoConfig
+from chassis.redis import read_redis_url
 from chassis.server import ServerConfig
 from services.orders.store import SweepTimes
 
@@ -45,13 +46,12 @@ class OrdersConfig:
         :raises ConfigError: naming every key that is missing or wrong.
         """
         env = Environment(values)
-        host, port = env.text("REDIS_HOST", "localhost"), env.port("REDIS_PORT", 6379)
         config = cls(
             server=ServerConfig.read(env, GRPC_PORT_DEFAULT),
             mongo=MongoConfig.read(env, "orders"),
             mesh=MeshConfig.read(env, identity=True),
             aws=AwsConfig.read(env),
-            redis_url=env.text("REDIS_URL", f"redis://{host}:{port}/0"),
+            redis_url=read_redis_url(env),
             inventory_address=env.address("INVENTORY_ADDR", "dns:///localhost:50053"),
             queue_url=env.text("AWS_SQS_QUEUE_URL"),
             relay_lease=timedelta(seconds=env.seconds("RELAY_LEASE_SECONDS", 10.0)),

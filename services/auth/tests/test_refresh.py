@@ -8,20 +8,12 @@ import pytest
 
 from chassis.config import Secret
 from services.auth.errors import InvalidRefreshToken
-from services.auth.refresh_tokens import RefreshTokens, parse_refresh_token
-from services.auth.session import Session, begin_session
+from services.auth.refresh_tokens import RefreshTokens
+from services.auth.session import begin_session
 from services.auth.tests.scene import REFRESH_SECRET, Auth
-from services.auth.user import Role
+from services.auth.user import Role, new_customer
 
 DAY_SECONDS = 24 * 60 * 60
-
-
-async def session_of(auth: Auth, refresh_token: str) -> Session:
-    token = parse_refresh_token(refresh_token)
-    assert token is not None
-    session = await auth.store.session(token.session_id)
-    assert session is not None
-    return session
 
 
 async def is_refused(auth: Auth, refresh_token: str) -> bool:
@@ -39,8 +31,8 @@ async def test_a_refresh_token_gives_the_next_one_of_the_same_session(auth: Auth
     third = (await auth.refresh(second)).refresh_token
 
     assert len({first, second, third}) == 3
-    assert (await session_of(auth, first)).generation == 3
-    assert (await session_of(auth, third)).session_id == (await session_of(auth, first)).session_id
+    assert (await auth.session_of(first)).generation == 3
+    assert (await auth.session_of(third)).session_id == (await auth.session_of(first)).session_id
 
 
 async def test_a_token_used_again_within_ten_seconds_gets_the_same_successor(auth: Auth) -> None:
@@ -51,7 +43,7 @@ async def test_a_token_used_again_within_ten_seconds_gets_the_same_successor(aut
     again = (await auth.refresh(first)).refresh_token
 
     assert again == second
-    assert (await session_of(auth, first)).generation == 2
+    assert (await auth.session_of(first)).generation == 2
     assert not await is_refused(auth, second)
 
 
@@ -62,7 +54,7 @@ async def test_a_token_used_again_after_ten_seconds_ends_the_session(auth: Auth)
 
     assert await is_refused(auth, first)
     assert await is_refused(auth, second)
-    assert (await session_of(auth, first)).revoke_time == auth.clock.now()
+    assert (await auth.session_of(first)).revoke_time == auth.clock.now()
 
 
 async def test_a_token_whose_successor_was_used_ends_the_session_at_once(auth: Auth) -> None:
@@ -95,7 +87,7 @@ async def test_an_invented_token_is_refused_and_revokes_nothing(auth: Auth, what
     }[what]
 
     assert await is_refused(auth, invented)
-    assert (await session_of(auth, newest)).revoke_time is None
+    assert (await auth.session_of(newest)).revoke_time is None
     assert not await is_refused(auth, newest)
 
 
@@ -106,7 +98,7 @@ async def test_parallel_tabs_move_the_session_on_once_and_get_the_same_successor
 
     assert len({pair.refresh_token for pair in pairs}) == 1
     assert len({pair.access.text for pair in pairs}) == 20
-    assert (await session_of(auth, first)).generation == 2
+    assert (await auth.session_of(first)).generation == 2
     assert not await is_refused(auth, pairs[0].refresh_token)
 
 
@@ -134,15 +126,28 @@ async def test_a_session_that_lies_idle_for_seven_days_is_over(auth: Auth) -> No
 
 async def test_the_account_is_read_again(auth: Auth) -> None:
     first = await auth.ada_logs_in()
-    await auth.store.set_role("ada@example.com", Role.ADMIN)
+    session = await auth.session_of(first)
+    promoted = await auth.store.set_role(session.user_id, Role.ADMIN)
+    assert promoted is not None
+    await auth.store.move_session(session.session_id, promoted.session_epoch)
 
     pair = await auth.refresh(first)
 
     assert jwt.decode(pair.access.text, options={"verify_signature": False})["role"] == "admin"
 
 
+async def test_a_session_from_before_all_were_ended_gives_nothing(auth: Auth) -> None:
+    """Also when whoever ended them died before each of them was marked."""
+    first = await auth.ada_logs_in()
+    await auth.store.end_epoch((await auth.session_of(first)).user_id)
+
+    assert await is_refused(auth, first)
+    assert (await auth.session_of(first)).generation == 1
+
+
 async def test_the_session_of_an_account_that_is_gone_gives_nothing(auth: Auth) -> None:
-    session = begin_session("nobody", auth.clock.now())
+    nobody = new_customer("nobody@example.com", "", "$argon2id$nobody", auth.clock.now())
+    session = begin_session(nobody, auth.clock.now())
     await auth.store.add_session(session)
 
     assert await is_refused(auth, auth.refresh.refresh_tokens.newest_of(session))
@@ -151,12 +156,12 @@ async def test_the_session_of_an_account_that_is_gone_gives_nothing(auth: Auth) 
 async def test_a_generation_that_was_never_reached_is_refused_and_revokes_nothing(auth: Auth) -> None:
     """A database that was restored from a backup is behind its tokens."""
     first = await auth.ada_logs_in()
-    session = await session_of(auth, first)
+    session = await auth.session_of(first)
     tokens = auth.refresh.refresh_tokens
     future = tokens.newest_of(replace(session, generation=9))
 
     assert await is_refused(auth, future)
-    assert (await session_of(auth, first)).revoke_time is None
+    assert (await auth.session_of(first)).revoke_time is None
 
 
 async def test_a_token_under_the_previous_secret_is_exchanged_for_one_under_the_new(auth: Auth) -> None:
@@ -169,4 +174,4 @@ async def test_a_token_under_the_previous_secret_is_exchanged_for_one_under_the_
 
     second = (await refresh(first)).refresh_token
 
-    assert second == RefreshTokens(new).newest_of(await session_of(auth, second))
+    assert second == RefreshTokens(new).newest_of(await auth.session_of(second))

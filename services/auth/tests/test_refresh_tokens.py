@@ -8,6 +8,7 @@ import pytest
 from chassis.config import Secret
 from services.auth.refresh_tokens import PresentedToken, RefreshTokens, parse_refresh_token
 from services.auth.session import Session, begin_session
+from services.auth.user import new_customer
 
 SECRET = Secret("the secret that refresh tokens are made with")
 ANOTHER = Secret("some other secret of the same long length...")
@@ -15,7 +16,8 @@ ANOTHER = Secret("some other secret of the same long length...")
 
 @pytest.fixture
 def session() -> Session:
-    return begin_session("ada", datetime(2026, 7, 1, tzinfo=UTC))
+    now = datetime(2026, 7, 1, tzinfo=UTC)
+    return begin_session(new_customer("ada@example.com", "Ada Lovelace", "$argon2id$ada", now), now)
 
 
 def presented(text: str) -> PresentedToken:

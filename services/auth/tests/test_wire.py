@@ -13,11 +13,14 @@ import pytest
 
 from chassis.clock import SystemClock
 from chassis.errors import ErrorDetails, read_details
+from chassis.revocations import Revocations
 from chassis.testing import ManualClock, TestIssuer, bearer, served
 from chassis.tokens import TokenVerifier
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from services.auth.announcements import Announcer, MemoryAnnouncements
 from services.auth.app import build_auth, service_of
+from services.auth.end_sessions import EndSessions
 from services.auth.keys import KeyRing, LocalKeys
 from services.auth.memory_store import MemoryStore
 from services.auth.passwords import Passwords
@@ -56,12 +59,15 @@ class Wire:
 async def wired(passwords: Passwords) -> AsyncIterator[Wire]:
     keys = KeyRing.derive(JWT_SECRET)
     clock = ManualClock(SystemClock().now())
+    store, revocations = MemoryStore(), Revocations(clock)
+    announcer = Announcer(store, MemoryAnnouncements(), revocations, clock)
     servicer = build_auth(
-        store=MemoryStore(),
+        store=store,
         passwords=passwords,
         keys=keys,
         refresh_tokens=RefreshTokens(REFRESH_SECRET),
         clients=ServiceClients({"orders": sha256(ORDERS_SECRET.encode()).hexdigest()}),
+        end_sessions=EndSessions(store, revocations, announcer, clock),
         clock=clock,
     )
     issuer = TestIssuer()
@@ -316,6 +322,6 @@ async def test_no_address_and_no_secret_reaches_the_log(wire: Wire, caplog: pyte
 
     logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
 
-    assert "is revoked" in logged
+    assert "refresh_token_reused" in logged
     private = ("example.com", PASSWORD, "guess-guess", "Lovelace", first.access_token, first.refresh_token)
     assert [text for text in private if text.lower() in logged.lower()] == []

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from redis.asyncio import Redis
 
+from chassis.redis import open_redis
 from chassis.testing import ManualClock
-from services.orders.app import open_redis
 from services.orders.cache import CACHE_SECONDS, RedisCache
 from services.orders.memory_store import MemoryStore
 from services.orders.order import Order

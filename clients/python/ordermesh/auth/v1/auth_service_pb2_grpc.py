@@ -52,6 +52,26 @@ class AuthServiceStub:
                 request_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.TokenPair.FromString,
                 _registered_method=True)
+        self.Logout = channel.unary_unary(
+                '/ordermesh.auth.v1.AuthService/Logout',
+                request_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
+                _registered_method=True)
+        self.LogoutAll = channel.unary_unary(
+                '/ordermesh.auth.v1.AuthService/LogoutAll',
+                request_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutAllRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutAllResponse.FromString,
+                _registered_method=True)
+        self.ChangePassword = channel.unary_unary(
+                '/ordermesh.auth.v1.AuthService/ChangePassword',
+                request_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
+                _registered_method=True)
+        self.SetUserRole = channel.unary_unary(
+                '/ordermesh.auth.v1.AuthService/SetUserRole',
+                request_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.SetUserRoleRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.User.FromString,
+                _registered_method=True)
         self.GetCurrentUser = channel.unary_unary(
                 '/ordermesh.auth.v1.AuthService/GetCurrentUser',
                 request_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.SerializeToString,
@@ -109,6 +129,53 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Logout(self, request, context):
+        """Ends the session of a refresh token, any that it ever had: none of its tokens is good for anything then.
+
+        The session's access tokens are refused everywhere within 2 seconds.
+        A token that stands for no session (any more) is answered the same way (RFC 7009).
+        Errors: INVALID_ARGUMENT `INVALID_REQUEST` when it has not the form of a refresh token.
+        Idempotent: a session ends once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LogoutAll(self, request, context):
+        """Ends all of the caller's sessions, the one that asks too.
+
+        Their access tokens are refused everywhere within 2 seconds.
+        Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
+        Idempotent: what has ended stays so.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePassword(self, request, context):
+        """Changes the caller's password, and ends all of their other sessions.
+
+        The session that asks goes on with the tokens that it has.
+        Errors: PERMISSION_DENIED `WRONG_PASSWORD` when the old one is wrong; INVALID_ARGUMENT `INVALID_REQUEST`
+        with every violation; UNAUTHENTICATED `SESSION_OVER` when the session that asks has ended;
+        RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed.
+        Not idempotent: a repeated call answers `WRONG_PASSWORD`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetUserRole(self, request, context):
+        """Changes what an account may do, and ends its sessions: a token says what its user may do.
+
+        The caller must be an admin at this moment, not only when the token was issued.
+        Errors: NOT_FOUND `USER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_REQUEST`; PERMISSION_DENIED `ADMIN_REQUIRED`.
+        Idempotent: a role that the account has already changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCurrentUser(self, request, context):
         """Returns the caller's own account.
 
@@ -156,6 +223,26 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.RefreshToken,
                     request_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenRequest.FromString,
                     response_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.TokenPair.SerializeToString,
+            ),
+            'Logout': grpc.unary_unary_rpc_method_handler(
+                    servicer.Logout,
+                    request_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.FromString,
+                    response_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.SerializeToString,
+            ),
+            'LogoutAll': grpc.unary_unary_rpc_method_handler(
+                    servicer.LogoutAll,
+                    request_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutAllRequest.FromString,
+                    response_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutAllResponse.SerializeToString,
+            ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.SerializeToString,
+            ),
+            'SetUserRole': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetUserRole,
+                    request_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.SetUserRoleRequest.FromString,
+                    response_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.User.SerializeToString,
             ),
             'GetCurrentUser': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCurrentUser,
@@ -257,6 +344,114 @@ class AuthService:
             '/ordermesh.auth.v1.AuthService/RefreshToken',
             ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.RefreshTokenRequest.SerializeToString,
             ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.TokenPair.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Logout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.auth.v1.AuthService/Logout',
+            ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
+            ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LogoutAll(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.auth.v1.AuthService/LogoutAll',
+            ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutAllRequest.SerializeToString,
+            ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.LogoutAllResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.auth.v1.AuthService/ChangePassword',
+            ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
+            ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetUserRole(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.auth.v1.AuthService/SetUserRole',
+            ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.SetUserRoleRequest.SerializeToString,
+            ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.User.FromString,
             options,
             channel_credentials,
             insecure,

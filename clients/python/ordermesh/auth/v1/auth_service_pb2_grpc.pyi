@@ -58,6 +58,37 @@ class AuthServiceStub:
     stolen, and the session ends.
     Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`.
     """
+    Logout: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
+    """Ends the session of a refresh token, any that it ever had: none of its tokens is good for anything then.
+
+    The session's access tokens are refused everywhere within 2 seconds.
+    A token that stands for no session (any more) is answered the same way (RFC 7009).
+    Errors: INVALID_ARGUMENT `INVALID_REQUEST` when it has not the form of a refresh token.
+    Idempotent: a session ends once.
+    """
+    LogoutAll: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutAllRequest, _auth_service_pb2.LogoutAllResponse]
+    """Ends all of the caller's sessions, the one that asks too.
+
+    Their access tokens are refused everywhere within 2 seconds.
+    Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
+    Idempotent: what has ended stays so.
+    """
+    ChangePassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _auth_service_pb2.ChangePasswordResponse]
+    """Changes the caller's password, and ends all of their other sessions.
+
+    The session that asks goes on with the tokens that it has.
+    Errors: PERMISSION_DENIED `WRONG_PASSWORD` when the old one is wrong; INVALID_ARGUMENT `INVALID_REQUEST`
+    with every violation; UNAUTHENTICATED `SESSION_OVER` when the session that asks has ended;
+    RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed.
+    Not idempotent: a repeated call answers `WRONG_PASSWORD`.
+    """
+    SetUserRole: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.SetUserRoleRequest, _auth_service_pb2.User]
+    """Changes what an account may do, and ends its sessions: a token says what its user may do.
+
+    The caller must be an admin at this moment, not only when the token was issued.
+    Errors: NOT_FOUND `USER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_REQUEST`; PERMISSION_DENIED `ADMIN_REQUIRED`.
+    Idempotent: a role that the account has already changes nothing.
+    """
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetCurrentUserRequest, _auth_service_pb2.User]
     """Returns the caller's own account.
 
@@ -106,6 +137,37 @@ class AuthServiceAsyncStub(AuthServiceStub):
     it gets the same successor (parallel tabs, lost answers). Used again later it is taken for
     stolen, and the session ends.
     Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`.
+    """
+    Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]  # type: ignore[assignment]
+    """Ends the session of a refresh token, any that it ever had: none of its tokens is good for anything then.
+
+    The session's access tokens are refused everywhere within 2 seconds.
+    A token that stands for no session (any more) is answered the same way (RFC 7009).
+    Errors: INVALID_ARGUMENT `INVALID_REQUEST` when it has not the form of a refresh token.
+    Idempotent: a session ends once.
+    """
+    LogoutAll: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutAllRequest, _auth_service_pb2.LogoutAllResponse]  # type: ignore[assignment]
+    """Ends all of the caller's sessions, the one that asks too.
+
+    Their access tokens are refused everywhere within 2 seconds.
+    Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
+    Idempotent: what has ended stays so.
+    """
+    ChangePassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _auth_service_pb2.ChangePasswordResponse]  # type: ignore[assignment]
+    """Changes the caller's password, and ends all of their other sessions.
+
+    The session that asks goes on with the tokens that it has.
+    Errors: PERMISSION_DENIED `WRONG_PASSWORD` when the old one is wrong; INVALID_ARGUMENT `INVALID_REQUEST`
+    with every violation; UNAUTHENTICATED `SESSION_OVER` when the session that asks has ended;
+    RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed.
+    Not idempotent: a repeated call answers `WRONG_PASSWORD`.
+    """
+    SetUserRole: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.SetUserRoleRequest, _auth_service_pb2.User]  # type: ignore[assignment]
+    """Changes what an account may do, and ends its sessions: a token says what its user may do.
+
+    The caller must be an admin at this moment, not only when the token was issued.
+    Errors: NOT_FOUND `USER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_REQUEST`; PERMISSION_DENIED `ADMIN_REQUIRED`.
+    Idempotent: a role that the account has already changes nothing.
     """
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetCurrentUserRequest, _auth_service_pb2.User]  # type: ignore[assignment]
     """Returns the caller's own account.
@@ -170,6 +232,61 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         it gets the same successor (parallel tabs, lost answers). Used again later it is taken for
         stolen, and the session ends.
         Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`.
+        """
+
+    @_abc_1.abstractmethod
+    def Logout(
+        self,
+        request: _auth_service_pb2.LogoutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.LogoutResponse, _abc.Awaitable[_auth_service_pb2.LogoutResponse]]:
+        """Ends the session of a refresh token, any that it ever had: none of its tokens is good for anything then.
+
+        The session's access tokens are refused everywhere within 2 seconds.
+        A token that stands for no session (any more) is answered the same way (RFC 7009).
+        Errors: INVALID_ARGUMENT `INVALID_REQUEST` when it has not the form of a refresh token.
+        Idempotent: a session ends once.
+        """
+
+    @_abc_1.abstractmethod
+    def LogoutAll(
+        self,
+        request: _auth_service_pb2.LogoutAllRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.LogoutAllResponse, _abc.Awaitable[_auth_service_pb2.LogoutAllResponse]]:
+        """Ends all of the caller's sessions, the one that asks too.
+
+        Their access tokens are refused everywhere within 2 seconds.
+        Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
+        Idempotent: what has ended stays so.
+        """
+
+    @_abc_1.abstractmethod
+    def ChangePassword(
+        self,
+        request: _auth_service_pb2.ChangePasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ChangePasswordResponse, _abc.Awaitable[_auth_service_pb2.ChangePasswordResponse]]:
+        """Changes the caller's password, and ends all of their other sessions.
+
+        The session that asks goes on with the tokens that it has.
+        Errors: PERMISSION_DENIED `WRONG_PASSWORD` when the old one is wrong; INVALID_ARGUMENT `INVALID_REQUEST`
+        with every violation; UNAUTHENTICATED `SESSION_OVER` when the session that asks has ended;
+        RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed.
+        Not idempotent: a repeated call answers `WRONG_PASSWORD`.
+        """
+
+    @_abc_1.abstractmethod
+    def SetUserRole(
+        self,
+        request: _auth_service_pb2.SetUserRoleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.User, _abc.Awaitable[_auth_service_pb2.User]]:
+        """Changes what an account may do, and ends its sessions: a token says what its user may do.
+
+        The caller must be an admin at this moment, not only when the token was issued.
+        Errors: NOT_FOUND `USER_NOT_FOUND`; INVALID_ARGUMENT `INVALID_REQUEST`; PERMISSION_DENIED `ADMIN_REQUIRED`.
+        Idempotent: a role that the account has already changes nothing.
         """
 
     @_abc_1.abstractmethod
