@@ -9,21 +9,10 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 
 from chassis.contract import methods_of
-from ordermesh.auth.v1 import auth_service_pb2
-from ordermesh.inventory.v1 import inventory_service_pb2
-from ordermesh.notifier.v1 import notifier_service_pb2
 from ordermesh.options.v1 import options_pb2
-from ordermesh.orders.v1 import order_service_pb2
+from tests.contract import METHODS, SERVICES
 
 ROOT = Path(__file__).parent.parent
-
-SERVICES = [
-    auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
-    inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"],
-    order_service_pb2.DESCRIPTOR.services_by_name["OrderService"],
-    notifier_service_pb2.DESCRIPTOR.services_by_name["NotifierService"],
-]
-METHODS = [method for service in SERVICES for method in service.methods]
 
 REQUIRED_ROUTES = {
     ("post", "/api/auth/register"),
