@@ -4,25 +4,17 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import grpc
 import jwt
 
 from chassis.clock import SystemClock
 from chassis.config import Secret
-from chassis.errors import read_details
 from chassis.tokens import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE
 from deploy.local.credentials import kept_secrets
-from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
-from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
-from ordermesh.inventory.v1 import inventory_service_pb2 as inventory_pb2
-from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
-from ordermesh.notifier.v1 import notifier_service_pb2 as notifier_pb2
-from ordermesh.notifier.v1.notifier_service_pb2_grpc import NotifierServiceStub
-from ordermesh.orders.v1 import order_service_pb2 as orders_pb2
-from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceStub
+from deploy.local.settings import SERVICES
 from services.auth.access_tokens import AccessTokens
 from services.auth.keys import KeyRing
 from tests.e2e.conftest import Shop, bearer
+from tests.refusals import until_refused
 
 PASSWORD = "correct horse battery"
 CALLERS = ("orders", "notifier", "gateway")
@@ -85,36 +77,8 @@ async def new_session(shop: Shop) -> dict[str, str]:
 
 async def refused_everywhere(shop: Shop, token: str) -> None:
     """Wait until every service says that the token's session was ended."""
-
-    async def is_refused(address: str, call: str) -> bool:
-        async with grpc.aio.insecure_channel(shop.stack.environment[address]) as channel:
-            stub, request = _PROBES[call]
-            try:
-                await getattr(stub(channel), call)(request, metadata=tuple(bearer(token).items()))
-            except grpc.aio.AioRpcError as error:
-                return read_details(error).reason == "TOKEN_REVOKED"
-            return False
-
-    async def until_refused(address: str, call: str) -> None:
-        while not await is_refused(address, call):
-            await asyncio.sleep(0.02)
-
-    async with asyncio.timeout(10):
-        await asyncio.gather(*(until_refused(address, call) for address, call in _PROBED.items()))
-
-
-_PROBED = {
-    "AUTH_ADDR": "GetCurrentUser",
-    "INVENTORY_ADDR": "GetReservation",
-    "ORDERS_ADDR": "ListOrders",
-    "NOTIFIER_ADDR": "ListNotifications",
-}
-_PROBES = {
-    "GetCurrentUser": (AuthServiceStub, auth_pb2.GetCurrentUserRequest()),
-    "GetReservation": (InventoryServiceStub, inventory_pb2.GetReservationRequest(order_id="0" * 32)),
-    "ListOrders": (OrderServiceStub, orders_pb2.ListOrdersRequest()),
-    "ListNotifications": (NotifierServiceStub, notifier_pb2.ListNotificationsRequest()),
-}
+    addresses = {service: [shop.stack.environment[f"{service.upper()}_ADDR"]] for service in SERVICES}
+    await until_refused(addresses, token)
 
 
 def _expired(keys: KeyRing, claims: dict[str, object]) -> str:

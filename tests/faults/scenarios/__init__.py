@@ -4,6 +4,7 @@ from tests.faults.rig.scenario import Scenario
 from tests.faults.scenarios.cancel_races import CANCEL_RACES
 from tests.faults.scenarios.crash_points import CRASH_POINTS
 from tests.faults.scenarios.hot_sku import HOT_SKU
+from tests.faults.scenarios.key_rotation import KEY_ROTATION
 from tests.faults.scenarios.kills import KILLS, MONGOD_KILLS
 from tests.faults.scenarios.mails import MAILS
 from tests.faults.scenarios.network import NETWORK
@@ -11,6 +12,7 @@ from tests.faults.scenarios.outages import OUTAGES
 from tests.faults.scenarios.poison import POISON
 from tests.faults.scenarios.redis import REDIS
 from tests.faults.scenarios.restarts import RESTARTS
+from tests.faults.scenarios.sessions import REFRESHES, REVOCATIONS
 from tests.faults.scenarios.sqs import SQS
 from tests.faults.scenarios.twins import TWINS
 
@@ -28,5 +30,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     OUTAGES,
     POISON,
     NETWORK,
+    REFRESHES,
+    REVOCATIONS,
+    KEY_ROTATION,
 )
 """In the order in which they run."""
