@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, NamedTuple, cast
 
+from prometheus_client import Gauge
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
@@ -37,6 +38,8 @@ LOOK_BACK_SECONDS = 60.0
 
 FORGET_SECONDS = 30.0
 BACKOFF_SECONDS_MAX = 0.4
+
+_FOLLOWED = Gauge("ordermesh_revocations_followed", "1 while this process hears of sessions that are ended.")
 
 _log = logging.getLogger(__name__)
 
@@ -93,12 +96,14 @@ class RevocationFeed:
                     if is_away:
                         _log.info("revocations are heard of again")
                     is_away = False
+                    _FOLLOWED.set(1)
                     backoff.reset()
                     await self._follow(pubsub)
             except (RedisError, OSError) as error:
                 if not is_away:
                     _log.warning("new revocations are not heard of: %s", type(error).__name__)
                 is_away = True
+                _FOLLOWED.set(0)
             await backoff.wait()
 
     async def _subscribe(self, pubsub: PubSub) -> None:

@@ -7,6 +7,8 @@ and no e-mail address is ever in one.
 import logging
 from enum import StrEnum
 
+from prometheus_client import Counter
+
 _log = logging.getLogger("ordermesh.security")
 
 
@@ -30,7 +32,11 @@ _SUSPICIOUS = frozenset(
 )
 
 
+_EVENTS = Counter("ordermesh_auth_security_events_total", "Lines of the audit log, by what happened.", ("event",))
+
+
 def note(event: Event, **fields: object) -> None:
-    """Write the line of an event; the request's id is added to it."""
+    """Write the line of an event and count it; the request's id is added to the line."""
+    _EVENTS.labels(event.value).inc()
     level = logging.WARNING if event in _SUSPICIOUS else logging.INFO
     _log.log(level, "%s", event, extra={"fields": {"event": event.value, **fields}})
