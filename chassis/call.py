@@ -12,6 +12,10 @@ from chassis.errors import Unauthenticated
 
 DEADLINE_SECONDS_DEFAULT = 10.0
 
+ADMIN = "admin"
+ROLES = frozenset({"customer", ADMIN})
+"""What a user may be. A token with another role is refused: nobody here knows what it would allow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -31,7 +35,7 @@ class Identity:
     @property
     def is_admin(self) -> bool:
         """Whether the caller is a user with the role admin."""
-        return self.kind == "user" and self.role == "admin"
+        return self.kind == "user" and self.role == ADMIN
 
 
 @dataclass(slots=True)

@@ -1,5 +1,10 @@
-"""Verifying access tokens: JWTs signed with Ed25519 (RFC 9068, RFC 8037), their keys from a JWKS."""
+"""Verifying access tokens: JWTs signed with Ed25519 (RFC 9068, RFC 8037), their keys from a JWKS.
 
+Auth is the only issuer, so a token is taken in the one form that auth gives it: everything that the RFCs leave
+open is an attacker's choice and never ours.
+"""
+
+import re
 from collections import OrderedDict
 from collections.abc import Container
 from datetime import UTC, datetime
@@ -9,7 +14,7 @@ from typing import Any, Protocol
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from chassis.call import Identity
+from chassis.call import ROLES, Identity
 from chassis.clock import Clock
 from chassis.errors import Unauthenticated
 
@@ -19,10 +24,25 @@ TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068's media type
 ALGORITHM = "EdDSA"
 
 TOKEN_BYTES_MAX = 4096
+
 CLOCK_SKEW_SECONDS = 30
+"""How far auth's clock may be ahead. A token's end is not stretched by it: a token is over when it says so."""
+
 CACHE_TOKENS_MAX = 10_000
 
+TIME_MAX = 253_402_300_799
+"""The last second of the year 9999, in seconds since 1970: no later time can be represented."""
+
+_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{85}[AQgw]")
+"""Three parts of base64url without padding, the last one 64 bytes: no bit of the text is without meaning.
+Were padding or spare bits let through, whoever has one token would have many, and could fill the memory with them."""
+
+_HEADER = {"alg", "kid", "typ"}
+"""What the header of a token says, and no more: nothing (``jwk``, ``jku``, ``crit``) tells us where to look for keys
+or how to read."""
+
 _REQUIRED_CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti"]
+_USER_CLAIMS = ("sid", "role", "email")
 
 
 class TokenInvalid(Unauthenticated):
@@ -73,18 +93,19 @@ class TokenVerifier:
         """
         if len(token) > TOKEN_BYTES_MAX:
             raise TokenInvalid("the token is too long")
+        if not token.isascii():
+            raise TokenInvalid("the token is malformed")
         digest = sha256(token.encode()).digest()
         remembered = self._verified.get(digest)
-        if remembered is None:
-            remembered = await self._verify_anew(token)
-            self._remember(digest, remembered)
-        key_id, identity = remembered
+        key_id, identity = remembered or await self._verify_anew(token)
         if await self._keys.key(key_id) is None:
             self._verified.pop(digest, None)
             raise TokenInvalid("the token's key is not in use")
         if identity.expire_time <= self._clock.now():
             self._verified.pop(digest, None)
             raise TokenExpired("the token has expired")
+        if remembered is None:
+            self._remember(digest, (key_id, identity))
         if identity.session_id in self._revocations:
             raise TokenRevoked("the session was ended: log in again")
         return identity
@@ -95,13 +116,7 @@ class TokenVerifier:
             self._verified.popitem(last=False)
 
     async def _verify_anew(self, token: str) -> tuple[str, Identity]:
-        try:
-            header = jwt.get_unverified_header(token)
-        except jwt.InvalidTokenError as error:
-            raise TokenInvalid("the token is malformed") from error
-        key_id = header.get("kid")
-        if header.get("typ") != TOKEN_TYPE or header.get("alg") != ALGORITHM or not isinstance(key_id, str):
-            raise TokenInvalid("the token is not an access token")
+        key_id = _key_id(token)
         key = await self._keys.key(key_id)
         if key is None:
             raise TokenInvalid("the token's key is not in use")
@@ -112,28 +127,60 @@ class TokenVerifier:
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=ISSUER,
-                leeway=CLOCK_SKEW_SECONDS,
-                options={"require": _REQUIRED_CLAIMS},
+                options={
+                    "require": _REQUIRED_CLAIMS,
+                    "strict_aud": True,
+                    "verify_exp": False,  # times are checked below: by our clock, and as whole numbers only
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
             )
-        except jwt.ExpiredSignatureError as error:
-            raise TokenExpired("the token has expired") from error
         except jwt.InvalidTokenError as error:
             raise TokenInvalid("the token is not valid") from error
-        return key_id, _identity(claims)
+        return key_id, self._identity(claims)
 
-
-def _identity(claims: dict[str, Any]) -> Identity:
-    def text(name: str) -> str:
-        value = claims.get(name, "")
-        if not isinstance(value, str):
+    def _identity(self, claims: dict[str, Any]) -> Identity:
+        latest = self._clock.now().timestamp() + CLOCK_SKEW_SECONDS
+        if _time(claims, "iat") > latest or ("nbf" in claims and _time(claims, "nbf") > latest):
+            raise TokenInvalid("the token is not valid yet")
+        expire_time = datetime.fromtimestamp(_time(claims, "exp"), UTC)
+        subject = _text(claims, "sub")
+        if "client_id" in claims:
+            if claims["client_id"] != subject or any(name in claims for name in _USER_CLAIMS):
+                raise TokenInvalid("the token is not valid")
+            return Identity("service", subject, role="", email="", session_id="", expire_time=expire_time)
+        role = _text(claims, "role")
+        if role not in ROLES:
             raise TokenInvalid("the token is not valid")
-        return value
+        email, session_id = _text(claims, "email"), _text(claims, "sid")
+        return Identity("user", subject, role=role, email=email, session_id=session_id, expire_time=expire_time)
 
-    return Identity(
-        kind="service" if "client_id" in claims else "user",
-        subject=text("sub"),
-        role=text("role"),
-        email=text("email"),
-        session_id=text("sid"),
-        expire_time=datetime.fromtimestamp(claims["exp"], UTC),
-    )
+
+def _key_id(token: str) -> str:
+    """Which key a token says it was signed with, if it has the form and the header of one of ours."""
+    if not _FORM.fullmatch(token):
+        raise TokenInvalid("the token is malformed")
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError as error:
+        raise TokenInvalid("the token is malformed") from error
+    key_id = header.get("kid")
+    ours = header.keys() == _HEADER and header["typ"] == TOKEN_TYPE and header["alg"] == ALGORITHM
+    if not ours or not isinstance(key_id, str):
+        raise TokenInvalid("the token is not an access token")
+    return key_id
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str) or not value:
+        raise TokenInvalid("the token is not valid")
+    return value
+
+
+def _time(claims: dict[str, Any], name: str) -> int:
+    """A claim that is a time, in whole seconds since 1970; True, "1" and 1.0 are none."""
+    value = claims[name]
+    if type(value) is not int or not 0 <= value <= TIME_MAX:
+        raise TokenInvalid("the token is not valid")
+    return value

@@ -85,7 +85,12 @@ def _authorize(method: Method, identity: Identity) -> None:
 
 
 def _bearer_token(context: Context) -> str:
-    for key, value in context.invocation_metadata() or ():
-        if key == "authorization" and isinstance(value, str) and value[: len(_SCHEME)].lower() == _SCHEME:
-            return value[len(_SCHEME) :].strip()
-    return ""
+    """The token that came with the call.
+
+    The values of an ``authorization`` that is given twice are joined, as HTTP does (RFC 9110, section 5.2): that is
+    no token, so nobody before us can have meant another one than we do.
+    """
+    metadata = context.invocation_metadata() or ()
+    values = [value for key, value in metadata if key == "authorization" and isinstance(value, str)]
+    given = ", ".join(values)
+    return given[len(_SCHEME) :].strip(" ") if given[: len(_SCHEME)].lower() == _SCHEME else ""
