@@ -7,15 +7,17 @@ from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import grpc
+import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt.algorithms import OKPAlgorithm
 
 from chassis.channels import call, open_channel
 from chassis.config import Environment, Secret
 from chassis.errors import Unavailable
+from chassis.tokens import ALGORITHM
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
@@ -24,9 +26,21 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 KEYS_AGE_SECONDS_MAX = 60.0
+"""How old the keys are at most while auth answers: a key that it withdraws is of no use after that."""
+
 KEYS_REFRESH_SECONDS = 30.0
-UNKNOWN_KEY_REFETCH_SECONDS = 5.0
+
+KEYS_AGAIN_SECONDS = 5.0
+"""When auth did not answer it is asked again after this; so the keys keep their age though three answers are lost.
+Nor is it asked more often for key ids that nobody knows, however many tokens come with them."""
+
+KEY_WAITERS_MAX = 100
+"""Calls that wait for the keys because nobody knows theirs. Anybody can invent key ids: those calls must not take
+the places of all others while auth is slow."""
+
 RENEW_AGAIN_SECONDS = 1.0
 """Auth is not asked for a token more often than this, whether it answers or not."""
 
@@ -55,51 +69,75 @@ class MeshConfig:
 
 
 class RemoteKeys:
-    """The JWKS of auth: at most 60 s old, refreshed in the background, kept when auth is down.
+    """The JWKS of auth: at most ``KEYS_AGE_SECONDS_MAX`` old while auth answers, and kept while it does not.
 
-    A key id that is not known is asked for at once, but not more often than every 5 s.
+    It is refreshed beside the calls. Only who comes with a key id that is not known waits for auth, and not more
+    often than every ``KEYS_AGAIN_SECONDS``.
     """
 
     def __init__(self, auth: "AuthServiceAsyncStub") -> None:
         self._auth = auth
         self._keys: dict[str, Ed25519PublicKey] = {}
-        self._asked_at = float("-inf")
-        self._fetching: asyncio.Task[None] | None = None
+        self._asked_at = self._fetched_at = float("-inf")
+        self._fetching: asyncio.Task[bool] | None = None
+        self._waiters = 0
 
     async def key(self, key_id: str) -> Ed25519PublicKey | None:
         """See :class:`chassis.tokens.KeySource`."""
         key = self._keys.get(key_id)
-        if key is None and (self._fetching or monotonic() - self._asked_at > UNKNOWN_KEY_REFETCH_SECONDS):
-            if self._fetching is None:
-                self._fetching = _apart_from_any_call(self._fetch_if_possible())
-                self._fetching.add_done_callback(self._fetched)
-            await asyncio.shield(self._fetching)
-            key = self._keys.get(key_id)
-        return key
+        if key is not None:
+            return key
+        may_ask = self._fetching is not None or monotonic() - self._asked_at > KEYS_AGAIN_SECONDS
+        if may_ask and self._waiters < KEY_WAITERS_MAX:
+            self._waiters += 1
+            try:
+                await self._fetched()
+            finally:
+                self._waiters -= 1
+        return self._keys.get(key_id)
 
     async def fetch(self) -> None:
         """Ask auth for its keys.
 
         :raises grpc.aio.AioRpcError: when auth does not answer.
+        :raises Unavailable: when it has no key that could be used.
         """
-        self._asked_at = monotonic()
+        self._asked_at = asked_at = monotonic()
         request = auth_pb2.GetJsonWebKeySetRequest()
         answer = await call(self._auth.GetJsonWebKeySet, request, timeout_seconds=CALL_SECONDS)
-        self._keys = {key.kid: _public_key(key) for key in answer.keys}
+        keys = {key.kid: public_key for key in answer.keys if (public_key := _public_key(key)) is not None}
+        if not keys:
+            raise Unavailable("auth publishes no key")
+        self._keys = keys
+        self._fetched_at = asked_at
 
     async def keep_fresh(self) -> None:
         """Fetch again and again; to be run as a loop."""
+        pause_seconds = KEYS_REFRESH_SECONDS
         while True:
-            await asyncio.sleep(KEYS_REFRESH_SECONDS)
-            await self._fetch_if_possible()
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = KEYS_REFRESH_SECONDS if await self._fetched() else KEYS_AGAIN_SECONDS
 
-    async def _fetch_if_possible(self) -> None:
+    async def _fetched(self) -> bool:
+        """Whether auth gave its keys. All who ask while one fetch is under way share it."""
+        if self._fetching is None:
+            self._fetching = _apart_from_any_call(self._fetch_or_keep())
+            self._fetching.add_done_callback(self._fetch_over)
+        return await asyncio.shield(self._fetching)
+
+    async def _fetch_or_keep(self) -> bool:
         try:
             await self.fetch()
-        except grpc.aio.AioRpcError as error:
-            _log.warning("keys are not refreshed: %s", error.code().name)
+        except (grpc.aio.AioRpcError, Unavailable) as error:
+            why = error.code().name if isinstance(error, grpc.aio.AioRpcError) else error.message
+            age = monotonic() - self._fetched_at
+            level = logging.ERROR if age > KEYS_AGE_SECONDS_MAX else logging.WARNING
+            kept = f"; those of {age:.0f} s ago are kept" if self._keys else ""
+            _log.log(level, "keys are not refreshed: %s%s", why, kept)
+            return False
+        return True
 
-    def _fetched(self, _task: "asyncio.Task[None]") -> None:
+    def _fetch_over(self, _task: "asyncio.Task[bool]") -> None:
         self._fetching = None
 
 
@@ -162,13 +200,17 @@ async def open_auth(config: MeshConfig) -> AsyncIterator["AuthServiceAsyncStub"]
         yield AuthServiceStub(channel)
 
 
-def _apart_from_any_call(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+def _apart_from_any_call(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
     """Do work for everybody outside of the call that happened to need it first: its deadline is not theirs."""
     return asyncio.create_task(work, context=Context())
 
 
-def _public_key(key: auth_pb2.JsonWebKey) -> Ed25519PublicKey:
-    public_key = OKPAlgorithm.from_jwk({"kty": key.kty, "crv": key.crv, "x": key.x})
-    if not isinstance(public_key, Ed25519PublicKey):
-        raise TypeError(f"key {key.kid} of the JWKS is not a public Ed25519 key")
-    return public_key
+def _public_key(key: auth_pb2.JsonWebKey) -> Ed25519PublicKey | None:
+    """The key, or None when it is not for verifying access tokens: other keys of a set are ignored (RFC 7517, 5)."""
+    if (key.use, key.alg, key.kty, key.crv) != ("sig", ALGORITHM, "OKP", "Ed25519") or not key.kid:
+        return None
+    try:
+        public_key = OKPAlgorithm.from_jwk({"kty": key.kty, "crv": key.crv, "x": key.x})
+    except (jwt.InvalidKeyError, ValueError):
+        return None
+    return public_key if isinstance(public_key, Ed25519PublicKey) else None
