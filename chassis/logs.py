@@ -40,10 +40,21 @@ def _context(record: logging.LogRecord) -> dict[str, object]:
     return fields
 
 
+class _WithoutUndecodable(logging.Filter):
+    """Drops what grpc says of metadata that is no text: the bytes themselves, and a traceback, several times a call.
+
+    So whoever can connect could write into the log, as much as they like. The call has its line without that.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.name == "grpc._cython.cygrpc" and record.msg == "Invalid encoding on %s")
+
+
 def configure_logging(level: str, line_format: str) -> None:
     """Send log lines of at least ``level`` to standard error, as ``json`` or ``text``."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if line_format == "json" else _TextFormatter())
+    handler.addFilter(_WithoutUndecodable())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for noisy in ("botocore", "aiobotocore", "pymongo", "asyncio", "grpc", "urllib3"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
