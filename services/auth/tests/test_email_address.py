@@ -1,6 +1,8 @@
 """One mailbox is one account."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from services.auth.email_address import NotAnAddress, normalise
 
@@ -19,6 +21,14 @@ from services.auth.email_address import NotAnAddress, normalise
 )
 def test_an_address_has_one_form(written: str, normalised: str) -> None:
     assert normalise(written) == normalised
+
+
+def what_is_said_of(text: str) -> str:
+    try:
+        normalise(text)
+    except NotAnAddress as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -44,3 +54,19 @@ def test_an_address_has_one_form(written: str, normalised: str) -> None:
 def test_what_is_not_an_address_is_refused(text: str) -> None:
     with pytest.raises(NotAnAddress):
         normalise(text)
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.sampled_from(["hunter2", "h\u00fcnter2", "h\u0661nter2"]))
+@example("a@\u0661", "\u06f1.com", "hunter2")
+@example("a@", ".com", "h\u00fcnter\u0661")
+@example("", "@example.com", "h\u00fcnter2")
+@example("a@", "\u200d.com", "hunter2")
+def test_what_is_said_repeats_nothing_of_the_text(before: str, after: str, password: str) -> None:
+    said = what_is_said_of(before + password + after)
+
+    assert password not in said
+
+
+def test_what_is_said_still_helps() -> None:
+    with pytest.raises(NotAnAddress, match=r"^is not an e-mail address: An email address must have an @-sign\.$"):
+        normalise("ada")
