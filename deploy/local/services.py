@@ -40,7 +40,7 @@ def mesh_processes(settings: Settings, secrets: Mapping[str, str]) -> list[Proce
     """Every replica of every service and of the gateway."""
     environments = mesh_environments(settings, secrets)
     services = [
-        _service(environments[service], service, _name(service, replica), port)
+        _service(environments[service] | _metrics(settings, service, replica), service, _name(service, replica), port)
         for service in SERVICES
         for replica, port in enumerate(settings.replica_ports(service))
     ]
@@ -106,6 +106,11 @@ def _gateway(environment: Mapping[str, str], name: str, port: int) -> Process:
         environment={**environment, "PORT": str(port)},
         probe=lambda: answers_ready(f"http://{HOST}:{port}/readyz"),
     )
+
+
+def _metrics(settings: Settings, service: str, replica: int) -> dict[str, str]:
+    ports = settings.metrics_ports(service)
+    return {"METRICS_PORT": str(ports[replica])} if ports else {}
 
 
 def _name(process: str, replica: int) -> str:

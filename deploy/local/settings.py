@@ -9,7 +9,15 @@ from deploy.local.aws_settings import read_aws
 from deploy.local.environments import bare_environment, passed_on
 from deploy.local.mongod import mongo_uri
 from deploy.local.moto_server import LocalAws, moto_url
-from deploy.local.ports import HOST, PORT_VARIABLES, Port, free_ports, read_ports, variables_of
+from deploy.local.ports import (
+    HOST,
+    PORT_VARIABLES,
+    Port,
+    free_ports,
+    metrics_variable,
+    read_metrics_ports,
+    read_ports,
+)
 from deploy.local.redis_server import redis_url
 
 SERVICES = ("auth", "inventory", "orders", "notifier")
@@ -28,12 +36,13 @@ REPLICAS_MAX = 4
 class Settings:
     """What a stack runs and where.
 
-    ``own`` names the stores that the stack starts itself; the others are somebody else's. ``values`` is
-    the environment that all of this was read from.
+    ``metrics`` are the ports of the services that show theirs. ``own`` names the stores that the stack starts
+    itself; the others are somebody else's. ``values`` is the environment that all of this was read from.
     """
 
     values: Mapping[str, str] = field(repr=False)
     ports: Mapping[str, Port]
+    metrics: Mapping[str, Port]
     replicas: Mapping[str, int]
     own: frozenset[str]
     mongo_uri: str
@@ -57,6 +66,7 @@ class Settings:
         settings = cls(
             values=values,
             ports=ports,
+            metrics=read_metrics_ports(env, SERVICES),
             replicas=replicas,
             own=frozenset(name for name in is_own if is_own[name]),
             mongo_uri=foreign_mongo or mongo_uri(ports["mongod"].number),
@@ -86,11 +96,18 @@ class Settings:
         """Every port that the stack will listen on."""
         stores = [self.ports[name] for name in self.own]
         replicas = [Port(self.ports[name].variable, port) for name in MESH for port in self.replica_ports(name)]
-        return [*stores, *replicas]
+        metrics = [Port(self.metrics[name].variable, port) for name in SERVICES for port in self.metrics_ports(name)]
+        return [*stores, *replicas, *metrics]
 
     def replica_ports(self, name: str) -> list[int]:
         """The ports of the replicas of a service or of the gateway."""
-        first = self.ports[name].number
+        return self._of_each_replica(name, self.ports[name].number)
+
+    def metrics_ports(self, service: str) -> list[int]:
+        """Where the replicas of a service show their metrics; none when it shows none."""
+        return self._of_each_replica(service, self.metrics[service].number) if service in self.metrics else []
+
+    def _of_each_replica(self, name: str, first: int) -> list[int]:
         return [first + REPLICA_PORT_STEP * replica for replica in range(self.replicas[name])]
 
     def address(self, service: str) -> str:
@@ -120,7 +137,8 @@ def _foreign_redis(env: Environment) -> str | None:
 
 
 def isolated(values: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a stack on free ports that touches nothing of anybody else's."""
+    """The environment of a stack on free ports that touches nothing of anybody else's. Its metrics can be read."""
     replicas = range(0, REPLICAS_MAX * REPLICA_PORT_STEP, REPLICA_PORT_STEP)
-    numbers = free_ports(PORT_VARIABLES, replicas)
-    return {**passed_on(values, KEPT_IN_ISOLATION), **bare_environment(values), **variables_of(numbers)}
+    variables = [*(variable for variable, _ in PORT_VARIABLES.values()), *map(metrics_variable, SERVICES)]
+    numbers = {variable: str(number) for variable, number in free_ports(variables, replicas).items()}
+    return {**passed_on(values, KEPT_IN_ISOLATION), **bare_environment(values), **numbers}
