@@ -40,3 +40,8 @@ def claims_of(token: str) -> dict[str, Any]:
     _, claims_part, _ = token.split(".")
     claims: dict[str, Any] = json.loads(decoded(claims_part))
     return claims
+
+
+def can_be_sent(token: str) -> bool:
+    """Whether a client of gRPC sends it as metadata; anything else is sent in bytes by who wants to."""
+    return token.isascii() and token.isprintable()

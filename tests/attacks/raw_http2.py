@@ -7,8 +7,11 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _SETTINGS, _GO_AWAY = 0, 1, 4, 7
 _END_STREAM, _END_HEADERS = 1, 4
 _STREAM = 1
-_LITERAL_LENGTH_MAX = 126
-"""Longer ones are written otherwise (RFC 7541, 5.1)."""
+_PREFIX_MAX = 127
+"""A length from here on goes on in further bytes, seven bits each (RFC 7541, 5.1)."""
+
+UNAUTHENTICATED = b"\x0bgrpc-status\x0216"
+"""How the status stands in the answer's packed headers."""
 
 ANSWER_SECONDS_MAX = 10.0
 
@@ -44,5 +47,14 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 def _text(text: bytes) -> bytes:
-    assert len(text) <= _LITERAL_LENGTH_MAX
-    return bytes([len(text)]) + text
+    return _length(len(text)) + text
+
+
+def _length(length: int) -> bytes:
+    if length < _PREFIX_MAX:
+        return bytes([length])
+    written, rest = [_PREFIX_MAX], length - _PREFIX_MAX
+    while rest > _PREFIX_MAX:
+        written.append(rest % 128 + 128)
+        rest //= 128
+    return bytes([*written, rest])

@@ -12,8 +12,6 @@ from chassis.logs import configure_logging
 from tests.attacks import raw_http2
 from tests.attacks.conftest import PUBLIC, USER, Door
 
-UNAUTHENTICATED = b"\x0bgrpc-status\x0216"
-
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
@@ -51,7 +49,7 @@ async def test_it_is_no_token_and_is_not_written_down(door: Door, log: io.String
     answer = await raw_http2.call(door.address, USER, (b"authorization", value))
 
     written = await line_of_the_call(log)
-    assert UNAUTHENTICATED in answer
+    assert raw_http2.UNAUTHENTICATED in answer
     assert b"hunter2" not in answer
     assert door.let_in == []
     assert "hunter2" not in written
