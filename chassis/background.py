@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import grpc
 
+from chassis.tls import hint
+
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -70,7 +72,7 @@ async def retry_until_done(
 
 def _in_short(error: Exception) -> str:
     if isinstance(error, grpc.aio.AioRpcError):
-        return f"{error.code().name}: {error.details()}"
+        return f"{error.code().name}: {hint(error.details() or '')}"
     return str(error).partition(",")[0] or type(error).__name__
 
 

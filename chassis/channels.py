@@ -3,15 +3,18 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 
 from chassis.call import DEADLINE_SECONDS_DEFAULT, current_call
-from chassis.contract import is_idempotent
+from chassis.contract import is_idempotent, process_of
 from chassis.errors import DeadlineExceeded
 from chassis.interceptors.begin import REQUEST_ID_KEY, TRACEPARENT_KEY, new_request_id
+from chassis.renewed_channel import RenewedChannel
+from chassis.tls import Tls
 
 MESSAGE_BYTES_MAX = 256 * 1024
 """What a request may be."""
@@ -23,6 +26,8 @@ METADATA_BYTES_MAX = 64 * 1024
 
 HOP_SECONDS = 0.05
 """What a caller keeps of its own deadline, to still answer when the callee does not."""
+
+_NAMELESS = ("ipv4:", "ipv6:", "unix:")
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -67,15 +72,25 @@ class TokenSource(Protocol):
 
 @asynccontextmanager
 async def open_channel(
-    address: str, service: ServiceDescriptor, *, retries: bool = False
+    address: str, service: ServiceDescriptor, tls: Tls | None = None, *, retries: bool = False
 ) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to ``service`` at ``address`` that spreads calls over its healthy replicas.
 
     With ``retries`` calls that failed with UNAVAILABLE are tried again, only where the contract says that
     repeating does no harm, and only while few calls fail (the retry budget). That is for the first caller in
     the mesh, the gateway: were every hop to try three times, a call would be made nine times in the third.
+
+    With ``tls`` the process shows its certificate, and the other side's must name the host in ``address``. An
+    address that has no name (``ipv4:`` and such) wants a certificate that names the process: ``orders``.
     """
-    async with grpc.aio.insecure_channel(address, options=_options(service, retries=retries)) as channel:
+    options = _options(service, retries=retries)
+    if tls is None:
+        channel = grpc.aio.insecure_channel(address, options=options)
+    else:
+        if address.startswith(_NAMELESS):
+            options.append(("grpc.default_authority", process_of(service)))
+        channel = RenewedChannel(tls, partial(grpc.aio.secure_channel, address, options=options))
+    async with channel:
         yield channel
 
 

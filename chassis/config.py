@@ -84,6 +84,10 @@ class Environment:
             return ""
         return value
 
+    def path(self, key: str) -> str | None:
+        """The name of a file, or None. Such a key is not looked for as ``<KEY>_FILE``: it is one."""
+        return self._values.get(key) or None
+
     def integer(self, key: str, default: int, *, least: int = 0, most: int = 2**31 - 1) -> int:
         """A whole number from ``least`` to ``most``."""
         text = self.optional(key)

@@ -39,6 +39,11 @@ def methods_of(services: Iterable[ServiceDescriptor]) -> dict[str, Method]:
     return {method.path: method for method in methods}
 
 
+def process_of(service: ServiceDescriptor) -> str:
+    """What the mesh calls the process that serves ``service``: orders for ordermesh.orders.v1.OrderService."""
+    return service.file.package.split(".")[1]
+
+
 def is_idempotent(method: MethodDescriptor) -> bool:
     """Whether the contract says that repeating a call does no harm."""
     return method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN

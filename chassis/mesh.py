@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt.algorithms import OKPAlgorithm
 
 from chassis.channels import call, open_channel
-from chassis.config import Environment, Secret
+from chassis.config import ConfigError, Environment, Secret
 from chassis.errors import Unavailable
+from chassis.tls import Tls, hint
 from chassis.tokens import ALGORITHM
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
@@ -129,7 +130,7 @@ class RemoteKeys:
         try:
             await self.fetch()
         except (grpc.aio.AioRpcError, Unavailable) as error:
-            why = error.code().name if isinstance(error, grpc.aio.AioRpcError) else error.message
+            why = _reason(error) if isinstance(error, grpc.aio.AioRpcError) else error.message
             age = monotonic() - self._fetched_at
             level = logging.ERROR if age > KEYS_AGE_SECONDS_MAX else logging.WARNING
             kept = f"; those of {age:.0f} s ago are kept" if self._keys else ""
@@ -186,17 +187,26 @@ class ServiceToken:
         try:
             await self.renew()
         except grpc.aio.AioRpcError as error:
-            _log.warning("the service token is not renewed: %s", error.code().name)
+            _log.warning("the service token is not renewed: %s: %s", error.code().name, hint(error.details() or ""))
 
     def _renewed(self, _task: "asyncio.Task[None]") -> None:
         self._renewing = None
 
 
 @asynccontextmanager
-async def open_auth(config: MeshConfig) -> AsyncIterator["AuthServiceAsyncStub"]:
-    """A stub of auth."""
+async def open_auth(config: MeshConfig, tls: Tls | None = None) -> AsyncIterator["AuthServiceAsyncStub"]:
+    """A stub of auth.
+
+    :raises ConfigError: when the process's certificate is not that of the service that it says it is.
+    """
+    shown = None if tls is None else tls.current()
+    if shown is not None and config.client_id and not shown.name_service(config.client_id):
+        raise ConfigError(
+            f"TLS_CERT_FILE names {', '.join(shown.names) or 'nobody'}, SERVICE_CLIENT_ID is {config.client_id}: "
+            "others would refuse the calls of this service"
+        )
     service = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
-    async with open_channel(config.auth_address, service) as channel:
+    async with open_channel(config.auth_address, service, tls) as channel:
         yield AuthServiceStub(channel)
 
 
@@ -214,3 +224,7 @@ def _public_key(key: auth_pb2.JsonWebKey) -> Ed25519PublicKey | None:
     except (jwt.InvalidKeyError, ValueError):
         return None
     return public_key if isinstance(public_key, Ed25519PublicKey) else None
+
+
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    return f"{error.code().name}: {hint(error.details() or '')}"

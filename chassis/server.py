@@ -30,6 +30,7 @@ from chassis.interceptors.chain import Chain, Layer
 from chassis.interceptors.failures import map_errors
 from chassis.interceptors.observe import count_calls, log_calls
 from chassis.mongo import MONGO_DOWN
+from chassis.tls import Tls
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class ServerConfig:
 
     ``lame_duck_seconds`` lie between "not serving" and the end of listening: clients that watch health
     go elsewhere, and a restart loses no call. ``drain_seconds`` is how long calls in flight may take then.
+    With ``tls`` only clients with a certificate can connect.
     """
 
     listen_host: str
@@ -62,6 +64,7 @@ class ServerConfig:
     drain_seconds: float
     concurrent_calls_max: int
     connection_age_seconds: int
+    tls: Tls | None = None
 
     @classmethod
     def read(cls, env: Environment, grpc_port: int) -> Self:
@@ -76,6 +79,7 @@ class ServerConfig:
             drain_seconds=env.seconds("DRAIN_SECONDS", 8.0),
             concurrent_calls_max=env.integer("CONCURRENT_CALLS_MAX", 1000, least=1),
             connection_age_seconds=env.integer("CONNECTION_AGE_SECONDS", 30, least=1),
+            tls=Tls.read(env),
         )
 
 
@@ -134,11 +138,16 @@ class Server:
         """Listen on ``address`` (``host:port``, port 0 picks one), not serving yet; returns the port."""
         await self._set_health(serving=False)
         try:
-            port = self._server.add_insecure_port(address)
+            port = self._add_port(address)
         except RuntimeError as error:
             raise ConfigError(_why_not(address)) from error
         await self._server.start()
         return port
+
+    def _add_port(self, address: str) -> int:
+        if self._config.tls is None:
+            return self._server.add_insecure_port(address)
+        return self._server.add_secure_port(address, self._config.tls.server_credentials())
 
     async def serve(self) -> None:
         """Tell those who ask that calls are welcome."""

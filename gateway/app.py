@@ -59,7 +59,7 @@ async def open_gateway(config: GatewayConfig) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         channels: dict[str, grpc.aio.Channel] = {}
         for name, service in SERVICES.items():
-            channel = open_channel(addresses[name], service, retries=True)
+            channel = open_channel(addresses[name], service, config.tls, retries=True)
             channels[name] = await stack.enter_async_context(channel)
             channels[name].get_state(try_to_connect=True)  # so that the first request need not wait for it
         yield build_gateway(SERVICES, channels)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from chassis.config import Environment
+from chassis.tls import Tls
 
 PORT_DEFAULT = 5000
 
@@ -18,7 +19,7 @@ class GatewayConfig:
 
     ``lame_duck_seconds`` lie between "not ready" and the end of listening: whoever spreads requests over
     gateways sends them elsewhere meanwhile, and a restart loses none. ``drain_seconds`` is how long
-    requests in flight may take then.
+    requests in flight may take then. ``tls`` is for the calls to the services; HTTP is not encrypted here.
     """
 
     listen_host: str
@@ -27,6 +28,7 @@ class GatewayConfig:
     orders_address: str
     inventory_address: str
     notifier_address: str
+    tls: Tls | None
     log_level: str
     log_format: str
     lame_duck_seconds: float
@@ -46,6 +48,7 @@ class GatewayConfig:
             orders_address=env.address("ORDERS_ADDR", "dns:///localhost:50052"),
             inventory_address=env.address("INVENTORY_ADDR", "dns:///localhost:50053"),
             notifier_address=env.address("NOTIFIER_ADDR", "dns:///localhost:50054"),
+            tls=Tls.read(env),
             log_level=env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "text")),
             lame_duck_seconds=env.seconds("LAME_DUCK_SECONDS", LAME_DUCK_SECONDS_DEFAULT),

@@ -15,6 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from chassis.idempotency import METADATA_KEY, REPLAYED_KEY
 from chassis.interceptors.begin import REQUEST_ID_KEY, TRACEPARENT_KEY
+from chassis.tls import hint
 from gateway import codec, jsontext
 from gateway.errors import ClientGone
 from gateway.exchange import Receive, Request, Response
@@ -147,7 +148,7 @@ async def _answered(call: Any, receive: Receive) -> Message:
         raise
     except grpc.aio.AioRpcError as error:
         if not is_from_a_service(error):
-            _log.warning("the call failed on its way: %s %s", error.code().name, error.details())
+            _log.warning("the call failed on its way: %s %s", error.code().name, hint(error.details() or ""))
         raise
     return answer
 

@@ -46,11 +46,15 @@ class Recording(dict[str, str]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: set[str] = set()
+        self._asked: set[str] = set()
+
+    @property
+    def asked(self) -> set[str]:
+        """Without the other form that each key has, the name of a file."""
+        return self._asked - {f"{key}_FILE" for key in self._asked}
 
     def get(self, key: str, default: Any = None) -> Any:
-        if not key.endswith("_FILE"):
-            self.asked.add(key)
+        self._asked.add(key)
         return super().get(key, default)
 
 
@@ -90,3 +94,9 @@ def test_the_secrets_of_the_example_start_nothing(process: str) -> None:
     if secrets:
         with pytest.raises(ConfigError, match="|".join(secrets)):
             PROCESSES[process](example)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_no_process_begins_with_a_part_of_tls(process: str) -> None:
+    with pytest.raises(ConfigError, match=r"TLS_KEY_FILE is missing: .* go together"):
+        PROCESSES[process]({"TLS_CERT_FILE": "/etc/tls/tls.crt", "TLS_CA_FILE": "/etc/tls/ca.crt"})

@@ -1,6 +1,6 @@
 """One of two replicas goes, or comes back: who calls them without a break loses no call.
 
-Every call here is one that is never repeated, so that nothing covers up a loss.
+Every call here is one that is never repeated, so that nothing covers up a loss. All of it holds with TLS as without.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,6 +19,8 @@ from chassis.background import running
 from chassis.channels import RECONNECT_SECONDS_MAX, call, open_channel
 from chassis.server import Application, Service, serve
 from chassis.testing import TEST_SERVER, TestIssuer
+from chassis.testing_tls import TestAuthority
+from chassis.tls import Tls, channel_credentials
 from ordermesh.auth.v1 import auth_service_pb2 as pb
 from ordermesh.auth.v1 import auth_service_pb2_grpc as pb_grpc
 
@@ -49,14 +52,15 @@ class Replica:
     """A replica on a port of its own, which can be started and stopped as its process would be."""
 
     port: int
+    tls: Tls | None
     servicer: Counting = field(default_factory=Counting)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def start(self) -> None:
         """Start it and wait until it says that it serves."""
-        config = replace(TEST_SERVER, grpc_port=self.port, lame_duck_seconds=0.3)
+        config = replace(TEST_SERVER, grpc_port=self.port, lame_duck_seconds=0.3, tls=self.tls)
         await self._stack.enter_async_context(running(asyncio.create_task(serve(config, self._opened()))))
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.port}") as channel:
+        async with self._channel() as channel:
             health = health_pb2_grpc.HealthStub(channel)
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not await _is_serving(health):
@@ -65,6 +69,15 @@ class Replica:
     async def stop(self) -> None:
         """Stop it gracefully."""
         await self._stack.aclose()
+
+    def _channel(self) -> grpc.aio.Channel:
+        """A channel that does not look at health by itself."""
+        address = f"127.0.0.1:{self.port}"
+        if self.tls is None:
+            return grpc.aio.insecure_channel(address)
+        return grpc.aio.secure_channel(
+            address, channel_credentials(self.tls.current()), options=[("grpc.default_authority", "auth")]
+        )
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[Application]:
@@ -99,22 +112,27 @@ class Callers:
             await asyncio.sleep(0.002)  # the servers share this event loop
 
 
+@pytest.fixture(params=["plaintext", "TLS"])
+def tls(request: pytest.FixtureRequest, tmp_path: Path) -> Tls | None:
+    return TestAuthority(tmp_path).tls("auth") if request.param == "TLS" else None
+
+
 @pytest.fixture
-async def replicas() -> AsyncIterator[tuple[Replica, Replica]]:
+async def replicas(tls: Tls | None) -> AsyncIterator[tuple[Replica, Replica]]:
     """Two replicas that serve."""
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         ports = [listener.getsockname()[1] for listener in (one, other)]
-    both = Replica(ports[0]), Replica(ports[1])
+    both = Replica(ports[0], tls), Replica(ports[1], tls)
     await asyncio.gather(*(replica.start() for replica in both))
     yield both
     await asyncio.gather(*(replica.stop() for replica in both))
 
 
 @pytest.fixture
-async def callers(replicas: tuple[Replica, Replica]) -> AsyncIterator[Callers]:
+async def callers(replicas: tuple[Replica, Replica], tls: Tls | None) -> AsyncIterator[Callers]:
     """Who calls both replicas."""
     addresses = ",".join(f"127.0.0.1:{replica.port}" for replica in replicas)
-    async with open_channel(f"ipv4:{addresses}", AUTH) as channel:
+    async with open_channel(f"ipv4:{addresses}", AUTH, tls) as channel:
         callers = Callers(channel)
         async with running(asyncio.create_task(callers.keep_calling())):
             await until(lambda: min(replica.servicer.calls for replica in replicas) > CALLS_MIN)

@@ -39,7 +39,7 @@ async def open_inventory(config: InventoryConfig) -> AsyncIterator[Application]:
     clock = SystemClock()
     async with (
         open_database(config.mongo) as database,
-        open_auth(config.mesh) as auth,
+        open_auth(config.mesh, config.server.tls) as auth,
         open_redis(config.redis_url) as redis,
     ):
         revocations = Revocations(clock)

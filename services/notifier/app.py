@@ -83,9 +83,9 @@ async def open_notifier(config: NotifierConfig) -> AsyncIterator[Application]:
     orders_service = orders_pb.DESCRIPTOR.services_by_name["OrderService"]
     async with (
         open_database(config.mongo) as database,
-        open_auth(config.mesh) as auth,
+        open_auth(config.mesh, config.server.tls) as auth,
         open_redis(config.redis_url) as redis,
-        open_channel(config.orders_address, orders_service) as orders_channel,
+        open_channel(config.orders_address, orders_service, config.server.tls) as orders_channel,
         open_aws_client(
             config.aws,
             "sqs",

@@ -68,9 +68,11 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
                 connections_max=SQS_CONNECTIONS_MAX,
             )
         )
-        auth = await stack.enter_async_context(open_auth(config.mesh))
+        auth = await stack.enter_async_context(open_auth(config.mesh, config.server.tls))
         inventory_service = inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"]
-        channel = await stack.enter_async_context(open_channel(config.inventory_address, inventory_service))
+        channel = await stack.enter_async_context(
+            open_channel(config.inventory_address, inventory_service, config.server.tls)
+        )
 
         keys, token = RemoteKeys(auth), ServiceToken(auth, config.mesh)
         revocations = Revocations(clock)
