@@ -8,6 +8,7 @@ from chassis.call import Identity, current_call
 from chassis.contract import Level, Method
 from chassis.errors import PermissionDenied, Unauthenticated
 from chassis.interceptors.chain import Context, Layer, UnaryCall
+from chassis.interceptors.peer import require_own_certificate
 
 _SCHEME = "bearer "
 
@@ -48,7 +49,7 @@ def authenticate(verifier: Verifier) -> Layer:
         async def authenticated(request: bytes, context: Context) -> Message:
             current = current_call()
             assert current is not None, "the layer `begin` stands outside this one"
-            current.identity = await _identity(verifier, method, _bearer_token(context))
+            current.identity = await _identity(verifier, method, context)
             return await call(request, context)
 
         return authenticated
@@ -56,22 +57,29 @@ def authenticate(verifier: Verifier) -> Layer:
     return layer
 
 
-async def _identity(verifier: Verifier, method: Method, token: str) -> Identity | None:
+async def _identity(verifier: Verifier, method: Method, context: Context) -> Identity | None:
+    token = _bearer_token(context)
     if method.level == Level.PUBLIC:
-        return await _identity_if_valid(verifier, token)
+        return await _identity_if_valid(verifier, token, context)
     if not token:
         raise TokenMissing("send a token: authorization: Bearer ...")
-    identity = await verifier.verify(token)
+    identity = await _verified(verifier, token, context)
     _authorize(method, identity)
     return identity
 
 
-async def _identity_if_valid(verifier: Verifier, token: str) -> Identity | None:
+async def _identity_if_valid(verifier: Verifier, token: str, context: Context) -> Identity | None:
     """A stale token must not keep anybody from what is open to all, least of all from logging in."""
     try:
-        return await verifier.verify(token) if token else None
+        return await _verified(verifier, token, context) if token else None
     except Unauthenticated:
         return None
+
+
+async def _verified(verifier: Verifier, token: str, context: Context) -> Identity:
+    identity = await verifier.verify(token)
+    require_own_certificate(identity, context)
+    return identity
 
 
 def _authorize(method: Method, identity: Identity) -> None:

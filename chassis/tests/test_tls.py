@@ -12,13 +12,14 @@ from typing import Any
 import grpc
 import pytest
 
+from chassis import errors
 from chassis.call import caller_or_none
 from chassis.certificates import CERTIFICATE, KEY
 from chassis.channels import open_channel
 from chassis.config import ConfigError, Environment, Secret
 from chassis.mesh import MeshConfig, RemoteKeys, open_auth
 from chassis.server import Application, Service, running_server
-from chassis.testing import TEST_SERVER, TestIssuer
+from chassis.testing import TEST_SERVER, TestIssuer, bearer
 from chassis.testing_tls import TestAuthority
 from chassis.tls import Tls, hint
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
@@ -233,6 +234,52 @@ async def test_the_log_says_why_auth_does_not_answer(
             await RemoteKeys(auth).key("unknown")
 
     assert "it speaks no TLS" in caplog.text
+
+
+@pytest.mark.parametrize("names", [("orders",), ("ORDERS",), ("node-7", "orders.shop.svc.cluster.local")])
+async def test_a_services_token_counts_with_that_services_certificate(
+    port: int, shelf: Shelf, issuer: TestIssuer, authority: TestAuthority, names: tuple[str, ...]
+) -> None:
+    async with open_channel(f"dns:///127.0.0.1:{port}", INVENTORY, authority.tls(*names)) as channel:
+        stub = pb_grpc.InventoryServiceStub(channel)
+        await stub.ReserveStock(pb.ReserveStockRequest(), metadata=bearer(issuer.service("orders")))
+
+    assert shelf.callers == ["orders"]
+
+
+@pytest.mark.parametrize("names", [("notifier", "notifier.orders"), ("orders-2",), ("ordersx.shop",), ("127.0.0.1",)])
+async def test_a_stolen_token_of_a_service_is_worth_nothing_without_its_certificate(
+    port: int, shelf: Shelf, issuer: TestIssuer, authority: TestAuthority, names: tuple[str, ...]
+) -> None:
+    async with open_channel(f"dns:///127.0.0.1:{port}", INVENTORY, authority.tls(*names)) as channel:
+        stub = pb_grpc.InventoryServiceStub(channel)
+
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.ReserveStock(pb.ReserveStockRequest(), metadata=bearer(issuer.service("orders")))
+
+    told = errors.read_details(caught.value)
+    assert (caught.value.code(), told.reason) == (grpc.StatusCode.UNAUTHENTICATED, "CERTIFICATE_MISMATCH")
+    assert shelf.callers == []
+
+
+async def test_a_stolen_token_of_a_service_makes_nobody_of_its_bearer_where_everybody_may_call(
+    port: int, shelf: Shelf, issuer: TestIssuer, authority: TestAuthority
+) -> None:
+    async with open_channel(f"dns:///127.0.0.1:{port}", INVENTORY, authority.tls("notifier")) as channel:
+        stub = pb_grpc.InventoryServiceStub(channel)
+        await stub.GetItem(pb.GetItemRequest(), metadata=bearer(issuer.service("orders")))
+
+    assert shelf.callers == [""]
+
+
+async def test_a_users_token_comes_with_any_certificate(
+    port: int, shelf: Shelf, issuer: TestIssuer, authority: TestAuthority
+) -> None:
+    async with open_channel(f"dns:///127.0.0.1:{port}", INVENTORY, authority.tls("gateway")) as channel:
+        stub = pb_grpc.InventoryServiceStub(channel)
+        await stub.GetReservation(pb.GetReservationRequest(), metadata=bearer(issuer.admin("root")))
+
+    assert shelf.callers == ["root"]
 
 
 async def test_a_service_with_the_certificate_of_another_does_not_start(authority: TestAuthority) -> None:
