@@ -52,7 +52,8 @@ class ServerConfig:
 
     ``lame_duck_seconds`` lie between "not serving" and the end of listening: clients that watch health
     go elsewhere, and a restart loses no call. ``drain_seconds`` is how long calls in flight may take then.
-    With ``tls`` only clients with a certificate can connect.
+    With ``tls`` only clients with a certificate can connect; at ``health_port`` everybody can ask for health
+    without, as Kubernetes' probes do.
     """
 
     listen_host: str
@@ -65,6 +66,7 @@ class ServerConfig:
     concurrent_calls_max: int
     connection_age_seconds: int
     tls: Tls | None = None
+    health_port: int | None = None
 
     @classmethod
     def read(cls, env: Environment, grpc_port: int) -> Self:
@@ -80,6 +82,7 @@ class ServerConfig:
             concurrent_calls_max=env.integer("CONCURRENT_CALLS_MAX", 1000, least=1),
             connection_age_seconds=env.integer("CONNECTION_AGE_SECONDS", 30, least=1),
             tls=Tls.read(env),
+            health_port=env.port("HEALTH_PORT", 8080) if env.optional("HEALTH_PORT") else None,
         )
 
 
@@ -133,6 +136,7 @@ class Server:
             service.register(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        self._probed: grpc.aio.Server | None = None
 
     async def start(self, address: str) -> int:
         """Listen on ``address`` (``host:port``, port 0 picks one), not serving yet; returns the port."""
@@ -140,7 +144,9 @@ class Server:
         try:
             port = self._add_port(address)
         except RuntimeError as error:
-            raise ConfigError(_why_not(address)) from error
+            raise ConfigError(_why_not(address, "GRPC_PORT")) from error
+        if self._config.health_port is not None:
+            await self._start_health(f"{address.rpartition(':')[0]}:{self._config.health_port}")
         await self._server.start()
         return port
 
@@ -148,6 +154,16 @@ class Server:
         if self._config.tls is None:
             return self._server.add_insecure_port(address)
         return self._server.add_secure_port(address, self._config.tls.server_credentials())
+
+    async def _start_health(self, address: str) -> None:
+        """Answer there too how this server is, to who has no certificate, and nothing else."""
+        self._probed = grpc.aio.server(options=_options(self._config))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._probed)
+        try:
+            self._probed.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ConfigError(_why_not(address, "HEALTH_PORT")) from error
+        await self._probed.start()
 
     async def serve(self) -> None:
         """Tell those who ask that calls are welcome."""
@@ -158,6 +174,8 @@ class Server:
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._config.lame_duck_seconds)
         await self._server.stop(self._config.drain_seconds)
+        if self._probed is not None:
+            await self._probed.stop(None)
 
     async def _set_health(self, *, serving: bool) -> None:
         answer = health_pb2.HealthCheckResponse
@@ -229,16 +247,16 @@ def _serve_metrics(port: int) -> WSGIServer:
     return server
 
 
-def _why_not(address: str) -> str:
+def _why_not(address: str, port_key: str) -> str:
     """Which key is wrong. gRPC says only that it cannot listen; the system says why."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     try:
         socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
-        key = "GRPC_PORT" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "LISTEN_HOST"
+        key = port_key if error.errno in (errno.EADDRINUSE, errno.EACCES) else "LISTEN_HOST"
         return f"{key}: cannot listen on {address}: {error.strerror}"
-    return f"LISTEN_HOST or GRPC_PORT: cannot listen on {address}"
+    return f"LISTEN_HOST or {port_key}: cannot listen on {address}"
 
 
 def _options(config: ServerConfig) -> list[tuple[str, Any]]:
