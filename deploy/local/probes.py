@@ -2,16 +2,17 @@
 
 from typing import Any
 
-import grpc
 import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from deploy.local.tls import LocalTls, channel_to
 
 ANSWER_SECONDS = 2.0
 
 
-async def is_serving(address: str) -> None:
-    """Raise unless the gRPC server at ``address`` says that it serves."""
-    async with grpc.aio.insecure_channel(address) as channel:
+async def is_serving(service: str, address: str, tls: LocalTls | None) -> None:
+    """Raise unless the replica of ``service`` at ``address`` says that it serves."""
+    async with channel_to(service, address, tls) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=ANSWER_SECONDS)
     if answer.status != health_pb2.HealthCheckResponse.SERVING:

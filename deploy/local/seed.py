@@ -10,6 +10,7 @@ from deploy.local.calls import CALL_SECONDS, as_user, log_in
 from deploy.local.environments import python_environment
 from deploy.local.errors import StackError
 from deploy.local.settings import Settings
+from deploy.local.tls import channel_to
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from ordermesh.inventory.v1 import inventory_service_pb2 as inventory_pb2
@@ -34,10 +35,10 @@ async def seed(settings: Settings, credentials: Mapping[str, str]) -> None:
 
     ``credentials`` has ADMIN_EMAIL, ADMIN_PASSWORD, DEMO_EMAIL and DEMO_PASSWORD.
     """
-    async with grpc.aio.insecure_channel(settings.address("auth")) as auth:
+    async with channel_to("auth", settings.address("auth"), settings.tls) as auth:
         await _register(auth, credentials["DEMO_EMAIL"], credentials["DEMO_PASSWORD"])
         admin = await _admin_token(settings, auth, credentials["ADMIN_EMAIL"], credentials["ADMIN_PASSWORD"])
-    async with grpc.aio.insecure_channel(settings.address("inventory")) as inventory:
+    async with channel_to("inventory", settings.address("inventory"), settings.tls) as inventory:
         await asyncio.gather(*(_create_item(inventory, admin, *item) for item in STOCK))
 
 

@@ -9,6 +9,7 @@ from deploy.local.ports import HOST
 from deploy.local.probes import answers_ready, is_serving
 from deploy.local.process import BACKGROUND_NICENESS, Process
 from deploy.local.settings import SERVICES, Settings
+from deploy.local.tls import LocalTls
 
 PROCESS = ("LOG_LEVEL", "LAME_DUCK_SECONDS", "DRAIN_SECONDS")
 SERVER = (*PROCESS, "CONCURRENT_CALLS_MAX", "CONNECTION_AGE_SECONDS")
@@ -40,7 +41,13 @@ def mesh_processes(settings: Settings, secrets: Mapping[str, str]) -> list[Proce
     """Every replica of every service and of the gateway."""
     environments = mesh_environments(settings, secrets)
     services = [
-        _service(environments[service] | _metrics(settings, service, replica), service, _name(service, replica), port)
+        _service(
+            environments[service] | _metrics(settings, service, replica),
+            service,
+            _name(service, replica),
+            port,
+            settings.tls,
+        )
         for service in SERVICES
         for replica, port in enumerate(settings.replica_ports(service))
     ]
@@ -86,15 +93,18 @@ def mesh_environments(settings: Settings, secrets: Mapping[str, str]) -> dict[st
         "gateway": target,
     }
     basis = {**python_environment(settings.values), "LISTEN_HOST": HOST, "LOG_FORMAT": "text"}
-    return {name: {**basis, **keys, **passed_on(settings.values, TUNABLE[name])} for name, keys in told.items()}
+    tls = {name: settings.tls.environment(name) if settings.tls else {} for name in told}
+    return {
+        name: {**basis, **keys, **tls[name], **passed_on(settings.values, TUNABLE[name])} for name, keys in told.items()
+    }
 
 
-def _service(environment: Mapping[str, str], service: str, name: str, port: int) -> Process:
+def _service(environment: Mapping[str, str], service: str, name: str, port: int, tls: LocalTls | None) -> Process:
     return Process(
         name=name,
         command=(sys.executable, "-m", f"services.{service}"),
         environment={**environment, "GRPC_PORT": str(port)},
-        probe=lambda: is_serving(f"{HOST}:{port}"),
+        probe=lambda: is_serving(service, f"{HOST}:{port}", tls),
         niceness=BACKGROUND_NICENESS if service == "notifier" else 0,
     )
 

@@ -19,6 +19,7 @@ from deploy.local.ports import (
     read_ports,
 )
 from deploy.local.redis_server import redis_url
+from deploy.local.tls import LocalTls
 
 SERVICES = ("auth", "inventory", "orders", "notifier")
 """In the order in which they start."""
@@ -50,6 +51,7 @@ class Settings:
     aws: Mapping[str, str]
     admin_email: str
     demo_email: str
+    tls: LocalTls | None
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> Self:
@@ -74,6 +76,7 @@ class Settings:
             aws=aws,
             admin_email=env.text("ADMIN_EMAIL", "admin@example.com"),
             demo_email=env.text("DEMO_EMAIL", "demo@example.com"),
+            tls=LocalTls.read(env),
         )
         env.check()
         return settings
@@ -117,7 +120,7 @@ class Settings:
     def target(self, service: str) -> str:
         """Where other processes find a service: all its replicas, as a gRPC target."""
         addresses = [f"{HOST}:{port}" for port in self.replica_ports(service)]
-        return f"ipv4:{','.join(addresses)}" if len(addresses) > 1 else f"dns:///{addresses[0]}"
+        return f"ipv4:{','.join(addresses)}" if len(addresses) > 1 or self.tls else f"dns:///{addresses[0]}"
 
     @property
     def gateway_url(self) -> str:

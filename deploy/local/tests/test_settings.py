@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chassis.config import ConfigError
+from chassis.testing_tls import TestAuthority
 from deploy.local.credentials import kept_secrets
 from deploy.local.ports import Port, require_free
 from deploy.local.services import mesh_environments, mesh_processes
@@ -166,3 +167,27 @@ def test_replicas_of_an_isolated_stack_have_free_ports_too() -> None:
 
     assert len(settings.listening()) == len(ALL) + 4 * len(MESH) + 4 * len(SERVICES)
     require_free(settings.listening())
+
+
+def test_with_certificates_each_process_is_told_its_own(tmp_path: Path) -> None:
+    authority = TestAuthority(tmp_path / "certificates")
+    authority.issue("operator")
+    settings = Settings.read({"TLS_DIRECTORY": str(tmp_path / "certificates")})
+
+    environments = mesh_environments(settings, kept_secrets(StateDirectory(tmp_path)))
+
+    assert {name: Path(environments[name]["TLS_CERT_FILE"]).name for name in MESH} == {
+        name: f"{name}.crt" for name in MESH
+    }
+    assert environments["gateway"]["ORDERS_ADDR"] == "ipv4:127.0.0.1:50052", "so its certificate must name orders"
+
+
+def test_a_folder_without_certificates_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="TLS_DIRECTORY has no certificate of the operator: TLS_CERT_FILE cannot"):
+        Settings.read({"TLS_DIRECTORY": str(tmp_path)})
+
+
+def test_without_certificates_nobody_is_told_of_any(tmp_path: Path) -> None:
+    environments = mesh_environments(Settings.read({}), kept_secrets(StateDirectory(tmp_path)))
+
+    assert not [key for name in MESH for key in environments[name] if key.startswith("TLS_")]
