@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ssl import SSLError
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -58,6 +59,8 @@ class MongoConfig:
                 parse_uri(uri, validate=True)
         except (InvalidURI, OperationFailure, PyMongoError, ValueError) as error:
             env.problem("MONGO_URI", f"is not a MongoDB URI: {error}")
+        except OSError as error:
+            env.problem("MONGO_URI", f"names a file for TLS that cannot be read: {error.strerror}")
         return cls(uri, database or service)
 
     def __repr__(self) -> str:
@@ -69,17 +72,22 @@ async def open_database(config: MongoConfig) -> AsyncIterator[Database]:
     """The service's database: majority reads and writes at the primary, times in UTC.
 
     It connects when it is first used, so opening never fails for a server that is down.
+
+    :raises ConfigError: when the URI's options do not go together, or the files that it names are not for TLS.
     """
-    client: AsyncMongoClient[Document] = AsyncMongoClient(
-        config.uri,
-        tz_aware=True,
-        maxPoolSize=POOL_SIZE_MAX,
-        serverSelectionTimeoutMS=int(SERVER_SELECTION_SECONDS * 1000),
-        connectTimeoutMS=int(SERVER_SELECTION_SECONDS * 1000),
-        socketTimeoutMS=20_000,
-        appname=f"ordermesh-{config.database}",
-        event_listeners=[_Heard()],
-    )
+    try:
+        client: AsyncMongoClient[Document] = AsyncMongoClient(
+            config.uri,
+            tz_aware=True,
+            maxPoolSize=POOL_SIZE_MAX,
+            serverSelectionTimeoutMS=int(SERVER_SELECTION_SECONDS * 1000),
+            connectTimeoutMS=int(SERVER_SELECTION_SECONDS * 1000),
+            socketTimeoutMS=20_000,
+            appname=f"ordermesh-{config.database}",
+            event_listeners=[_Heard()],
+        )
+    except (PyMongoError, SSLError) as error:
+        raise ConfigError(f"MONGO_URI: {error}") from error
     try:
         yield client.get_database(
             config.database,
