@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 
 from chassis.config import Environment
+from chassis.redis_tls import check_redis_url, share_tls
 
 REDIS_DOWN_SECONDS = 1.0
 """Redis answers in less than a thousandth of this: what takes longer will not come."""
@@ -14,7 +15,9 @@ REDIS_DOWN_SECONDS = 1.0
 def read_redis_url(env: Environment) -> str:
     """``REDIS_URL``, or what ``REDIS_HOST`` and ``REDIS_PORT`` say."""
     host, port = env.text("REDIS_HOST", "localhost"), env.port("REDIS_PORT", 6379)
-    return env.text("REDIS_URL", f"redis://{host}:{port}/0")
+    url = env.text("REDIS_URL", f"redis://{host}:{port}/0")
+    check_redis_url(env, "REDIS_URL", url)
+    return url
 
 
 @asynccontextmanager
@@ -29,6 +32,7 @@ async def open_redis(
         max_connections=connections_max,
         retry=None,
     )
+    share_tls(redis)
     try:
         yield redis
     finally:
