@@ -197,7 +197,18 @@ class ServiceToken:
 async def open_auth(config: MeshConfig, tls: Tls | None = None) -> AsyncIterator["AuthServiceAsyncStub"]:
     """A stub of auth.
 
-    :raises ConfigError: when the process's certificate is not that of the service that it says it is.
+    :raises ConfigError: see :func:`require_own_name`.
+    """
+    require_own_name(config, tls)
+    service = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
+    async with open_channel(config.auth_address, service, tls) as channel:
+        yield AuthServiceStub(channel)
+
+
+def require_own_name(config: MeshConfig, tls: Tls | None) -> None:
+    """Make sure that a process which calls others has the certificate of who it says it is.
+
+    :raises ConfigError: when it names somebody else.
     """
     shown = None if tls is None else tls.current()
     if shown is not None and config.client_id and not shown.name_service(config.client_id):
@@ -205,9 +216,6 @@ async def open_auth(config: MeshConfig, tls: Tls | None = None) -> AsyncIterator
             f"TLS_CERT_FILE names {', '.join(shown.names) or 'nobody'}, SERVICE_CLIENT_ID is {config.client_id}: "
             "others would refuse the calls of this service"
         )
-    service = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
-    async with open_channel(config.auth_address, service, tls) as channel:
-        yield AuthServiceStub(channel)
 
 
 def _apart_from_any_call(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from prometheus_client import REGISTRY
 
 from chassis.certificates import CA, CERTIFICATE, FILE_BYTES_MAX, FILES, KEY
 from chassis.config import ConfigError, Environment
@@ -55,6 +56,10 @@ def test_a_good_pair_is_taken_with_its_names(authority: TestAuthority) -> None:
 
     assert tls.current().names == ("orders", "orders.shop.svc")
     assert "PRIVATE" not in repr(tls.current())
+    assert (
+        REGISTRY.get_sample_value("ordermesh_tls_certificate_expiry_timestamp_seconds", {"name": "orders"})
+        == tls.current().expire_time.timestamp()
+    )
 
 
 @pytest.mark.parametrize("missing", FILES)
