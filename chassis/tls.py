@@ -116,7 +116,9 @@ class Tls:
                 self._contents = contents
                 self._publish()
                 self._warn_at = float("-inf")
-                _log.info("new files for TLS are used; the certificate expires at %s", self._current.expire_time.isoformat())
+                _log.info(
+                    "new files for TLS are used; the certificate expires at %s", self._current.expire_time.isoformat()
+                )
         except CertificatesUnusable as error:
             problem = str(error)
             if problem != self._problem:

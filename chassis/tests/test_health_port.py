@@ -18,6 +18,7 @@ from chassis.config import ConfigError
 from chassis.server import Application, ServerConfig, Service, running_server, serve
 from chassis.testing import TEST_SERVER, TestIssuer
 from chassis.testing_tls import TestAuthority
+from chassis.tests.part_of_auth import PartOfAuth
 from chassis.tls import Tls
 from ordermesh.auth.v1 import auth_service_pb2 as pb
 from ordermesh.auth.v1 import auth_service_pb2_grpc as pb_grpc
@@ -27,7 +28,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 SOON_SECONDS = 10.0
 
 
-class Slow(pb_grpc.AuthServiceServicer):
+class Slow(PartOfAuth):
     """Answers when it is told to."""
 
     def __init__(self) -> None:
@@ -38,12 +39,6 @@ class Slow(pb_grpc.AuthServiceServicer):
         self.begun.set()
         await self.may_answer.wait()
         return pb.User()
-
-    async def GetCurrentUser(self, request: Any, context: Any) -> Any: ...
-    async def Login(self, request: Any, context: Any) -> Any: ...
-    async def RefreshToken(self, request: Any, context: Any) -> Any: ...
-    async def GetJsonWebKeySet(self, request: Any, context: Any) -> Any: ...
-    async def IssueServiceToken(self, request: Any, context: Any) -> Any: ...
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from chassis.config import Environment
 from chassis.server import Application, Service, running_server
 from chassis.testing import TEST_SERVER, TestIssuer
 from chassis.testing_tls import TestAuthority
+from chassis.tests.part_of_auth import PartOfAuth
 from chassis.tls import EXPIRY_WARNING_SECONDS, RELOAD_SECONDS, Tls
 from ordermesh.auth.v1 import auth_service_pb2 as pb
 from ordermesh.auth.v1 import auth_service_pb2_grpc as pb_grpc
@@ -30,7 +31,7 @@ ANSWER_SECONDS = 10.0
 DAY = timedelta(days=1)
 
 
-class Visited(pb_grpc.AuthServiceServicer):
+class Visited(PartOfAuth):
     """Remembers the certificates that calls came with; Register waits until it is told to answer."""
 
     def __init__(self) -> None:
@@ -45,11 +46,6 @@ class Visited(pb_grpc.AuthServiceServicer):
     async def GetJsonWebKeySet(self, request: Any, context: Any) -> pb.JsonWebKeySet:
         self._remember(context)
         return pb.JsonWebKeySet()
-
-    async def GetCurrentUser(self, request: Any, context: Any) -> Any: ...
-    async def Login(self, request: Any, context: Any) -> Any: ...
-    async def RefreshToken(self, request: Any, context: Any) -> Any: ...
-    async def IssueServiceToken(self, request: Any, context: Any) -> Any: ...
 
     def _remember(self, context: Any) -> None:
         (pem,) = context.auth_context()["x509_pem_cert"]

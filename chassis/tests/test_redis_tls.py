@@ -13,9 +13,9 @@ from redis.exceptions import RedisError
 
 from chassis.certificates import CA, CERTIFICATE, KEY
 from chassis.config import ConfigError
+from chassis.redis import open_redis
 from chassis.redis_tls import share_tls
 from chassis.testing_tls import TestAuthority
-from services.orders.app import open_redis
 from services.orders.config import OrdersConfig
 from services.orders.tests.test_config import COMPLETE
 
