@@ -78,7 +78,7 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
         announcements = around(RedisAnnouncements(redis), ANNOUNCEMENTS_PORT)
         revocations = Revocations(clock)
         announcer = Announcer(store, announcements, revocations, clock)
-        with closing(Passwords()) as passwords:
+        with closing(Passwords(config.hash_parameters)) as passwords:
             servicer = build_auth(
                 store=store,
                 passwords=passwords,

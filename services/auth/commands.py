@@ -15,6 +15,7 @@ from services.auth.app import open_store
 from services.auth.email_address import NotAnAddress
 from services.auth.errors import EmailTaken
 from services.auth.grant_role import GrantRole
+from services.auth.hash_parameters import DEFAULT_PARAMETERS, HashParameters
 from services.auth.passwords import Passwords
 from services.auth.register import Register
 from services.auth.store import AuthStore
@@ -39,11 +40,13 @@ async def _command(parsed: argparse.Namespace, values: Mapping[str, str]) -> Non
     env = Environment(values)
     config = MongoConfig.read(env, "auth")
     password = env.optional("PASSWORD") if parsed.command == "create-user" else None
+    parameters = HashParameters.read(env)
     env.check()
     try:
         async with open_store(config) as store:
             if parsed.command == "create-user":
-                line = await create_user(store, parsed.email, password or _ask_password(), parsed.name, parsed.role)
+                password = password or _ask_password()
+                line = await create_user(store, parsed.email, password, parsed.name, parsed.role, parameters)
             else:
                 line = await grant_role(store, parsed.email, parsed.role)
     except (DomainError, NotAnAddress) as error:
@@ -64,13 +67,20 @@ async def grant_role(store: AuthStore, email: str, role: Role) -> str:
     return f"{user.email} is {user.role.value}"
 
 
-async def create_user(store: AuthStore, email: str, password: str, name: str, role: Role | None) -> str:
+async def create_user(
+    store: AuthStore,
+    email: str,
+    password: str,
+    name: str,
+    role: Role | None,
+    parameters: HashParameters = DEFAULT_PARAMETERS,
+) -> str:
     """Make sure that the account exists and has this role; the line that says what was done.
 
     An account that exists keeps its password and name. Without a role a new account is a customer's, and
     an existing one keeps its own.
     """
-    with closing(Passwords(threads=1)) as passwords:
+    with closing(Passwords(parameters, threads=1)) as passwords:
         try:
             user = await Register(store, passwords, SystemClock())(email, password, name)
         except EmailTaken:

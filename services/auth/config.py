@@ -8,6 +8,7 @@ from chassis.config import Environment, Secret
 from chassis.mongo import MongoConfig
 from chassis.redis import read_redis_url
 from chassis.server import ServerConfig
+from services.auth.hash_parameters import HashParameters
 from services.auth.service_clients import ServiceClients
 
 GRPC_PORT_DEFAULT = 50051
@@ -30,6 +31,7 @@ class AuthConfig:
     jwt_refresh_secret: Secret
     jwt_refresh_secret_previous: Secret | None
     service_clients: ServiceClients
+    hash_parameters: HashParameters
 
     @classmethod
     def from_environment(cls, values: Mapping[str, str]) -> Self:
@@ -48,6 +50,7 @@ class AuthConfig:
             jwt_refresh_secret=env.required_secret("JWT_REFRESH_SECRET"),
             jwt_refresh_secret_previous=env.secret("JWT_REFRESH_SECRET_PREVIOUS", required=False),
             service_clients=ServiceClients.read(env),
+            hash_parameters=HashParameters.read(env),
         )
         env.check()
         return config

@@ -17,22 +17,18 @@ from typing import TypeVar
 from passlib.context import CryptContext
 
 from services.auth.errors import HashingOverloaded
+from services.auth.hash_parameters import DEFAULT_PARAMETERS, PARALLELISM, HashParameters
 
 T = TypeVar("T")
 
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
 
-MEMORY_KIB = 19_456
-ROUNDS = 2
-PARALLELISM = 1
-"""With the two above, OWASP's parameters for argon2id: 20 to 40 ms of one core."""
-
 THREADS_MAX = 8
-"""Each hashing thread needs ``MEMORY_KIB``; a container is told of all its node's cores."""
+"""Each hashing thread needs ``PASSWORD_MEMORY_KIB``; a container is told of all its node's cores."""
 
 WAITING_MAX = 64
-"""Behind two threads the last in the queue waits about one and a half seconds."""
+"""With the default parameters the last in the queue waits about one and a half seconds behind two threads."""
 
 NICENESS = 10
 """Two hashing threads raise the neighbours' p99 2.5 x; niced, 1.1 x."""
@@ -49,13 +45,19 @@ class Verdict:
 class Passwords:
     """Hashes and verifies passwords. To be closed."""
 
-    def __init__(self, threads: int | None = None, waiting_max: int = WAITING_MAX) -> None:
+    def __init__(
+        self,
+        parameters: HashParameters = DEFAULT_PARAMETERS,
+        *,
+        threads: int | None = None,
+        waiting_max: int = WAITING_MAX,
+    ) -> None:
         threads = threads or min(_cores(), THREADS_MAX)
         self._context = CryptContext(
             schemes=["argon2"],
             argon2__type="ID",
-            argon2__memory_cost=MEMORY_KIB,
-            argon2__time_cost=ROUNDS,
+            argon2__memory_cost=parameters.memory_kib,
+            argon2__time_cost=parameters.rounds,
             argon2__parallelism=PARALLELISM,
         )
         self._nobodys_hash: str = self._context.hash(secrets.token_urlsafe())

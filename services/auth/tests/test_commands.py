@@ -86,6 +86,16 @@ async def test_the_commands_work_on_the_database(mongo_uri: str, database: Datab
     assert user.role is Role.CUSTOMER
 
 
+async def test_create_user_hashes_as_it_is_configured(mongo_uri: str, database: Database, tmp_path: Path) -> None:
+    told = {"MONGO_URI": mongo_uri_of(mongo_uri, database), "PASSWORD_MEMORY_KIB": "7168", "PASSWORD_ROUNDS": "5"}
+
+    await run_auth("create-user", "root@example.com", typed="correct horse\n", cwd=tmp_path, **told)
+
+    user = await MongoStore(database).user_with_email("root@example.com")
+    assert user is not None
+    assert user.password_hash.startswith("$argon2id$v=19$m=7168,t=5,p=1$")
+
+
 async def test_a_database_that_is_down_is_one_line(tmp_path: Path) -> None:
     uri = "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=50"
 

@@ -7,6 +7,7 @@ import pytest
 
 from chassis.config import ConfigError
 from services.auth.config import GRPC_PORT_DEFAULT, AuthConfig
+from services.auth.hash_parameters import OWASP_CHOICES, HashParameters
 
 ORDERS_SECRET = "the secret of orders, which is long enough"
 GOOD: Mapping[str, str] = {
@@ -24,6 +25,7 @@ def test_a_good_environment_is_read() -> None:
     assert config.mongo.database == "auth"
     assert config.jwt_secret.reveal() == GOOD["JWT_SECRET"]
     assert config.jwt_secret_next is None
+    assert config.hash_parameters == HashParameters(memory_kib=19_456, rounds=2)
     assert config.service_clients.knows("orders", ORDERS_SECRET)
 
 
@@ -63,6 +65,32 @@ def test_a_list_of_clients_that_cannot_be_read_is_named_and_not_shown(value: str
         AuthConfig.from_environment({**GOOD, "SERVICE_CLIENTS": value})
 
     assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(("memory_kib", "rounds"), [*OWASP_CHOICES, (19_455, 3), (131_072, 10), (47_103, 2)])
+def test_a_hash_may_cost_what_owasp_asks_for_or_more(memory_kib: int, rounds: int) -> None:
+    told = {**GOOD, "PASSWORD_MEMORY_KIB": str(memory_kib), "PASSWORD_ROUNDS": str(rounds)}
+
+    assert AuthConfig.from_environment(told).hash_parameters == HashParameters(memory_kib, rounds)
+
+
+@pytest.mark.parametrize(
+    ("key", "memory_kib", "rounds"),
+    [
+        ("PASSWORD_MEMORY_KIB", 7_167, 10),
+        ("PASSWORD_MEMORY_KIB", 131_073, 1),
+        ("PASSWORD_ROUNDS", 131_072, 11),
+        ("PASSWORD_ROUNDS", 131_072, 0),
+        ("PASSWORD_ROUNDS must be at least 2 while PASSWORD_MEMORY_KIB is 47103", 47_103, 1),
+        ("PASSWORD_ROUNDS must be at least 3 while PASSWORD_MEMORY_KIB is 19455", 19_455, 2),
+        ("PASSWORD_ROUNDS must be at least 5 while PASSWORD_MEMORY_KIB is 7168", 7_168, 4),
+    ],
+)
+def test_a_hash_that_is_too_weak_or_too_dear_is_no_configuration(key: str, memory_kib: int, rounds: int) -> None:
+    told = {**GOOD, "PASSWORD_MEMORY_KIB": str(memory_kib), "PASSWORD_ROUNDS": str(rounds)}
+
+    with pytest.raises(ConfigError, match=key):
+        AuthConfig.from_environment(told)
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

@@ -11,6 +11,7 @@ import pytest
 from passlib.hash import argon2
 
 from services.auth.errors import HashingOverloaded
+from services.auth.hash_parameters import HashParameters
 from services.auth.passwords import NICENESS, Passwords
 
 
@@ -113,3 +114,17 @@ async def test_hashing_threads_give_way_to_the_event_loop(passwords: Passwords) 
     priorities = {os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in threads}
 
     assert priorities == {min(os.getpriority(os.PRIO_PROCESS, 0) + NICENESS, NICENESS)}
+
+
+async def test_hashes_are_made_with_the_parameters_of_the_configuration() -> None:
+    with closing(Passwords(HashParameters(7_168, 5), threads=1)) as tuned:
+        assert (await tuned.hash("correct horse")).startswith("$argon2id$v=19$m=7168,t=5,p=1$")
+
+
+async def test_a_hash_of_ours_with_other_parameters_is_replaced_too(passwords: Passwords) -> None:
+    password_hash = await passwords.hash("correct horse")
+    with closing(Passwords(HashParameters(7_168, 5), threads=1)) as tuned:
+        verdict = await tuned.verify("correct horse", password_hash)
+
+    assert verdict.new_hash is not None
+    assert verdict.new_hash.startswith("$argon2id$v=19$m=7168,t=5,p=1$")
