@@ -7,7 +7,8 @@ from chassis.clock import Clock
 from chassis.violations import Violations
 from services.auth.end_sessions import EndSessions
 from services.auth.errors import AccountGone, SessionOver, WrongPassword
-from services.auth.passwords import PASSWORD_LENGTH_MAX, Passwords, problem_with
+from services.auth.new_password import fault_of
+from services.auth.passwords import PASSWORD_LENGTH_MAX, Passwords
 from services.auth.security_log import Event, note
 from services.auth.store import AuthStore
 from services.auth.user import User
@@ -66,6 +67,6 @@ def _check(old_password: str, new_password: str) -> None:
         "old_password",
         f"must have 1 to {PASSWORD_LENGTH_MAX} characters",
     )
-    if problem := problem_with(new_password):
-        violations.add("new_password", problem)
+    if fault := fault_of(new_password):
+        violations.add("new_password", fault)
     violations.check()

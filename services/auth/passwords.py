@@ -21,8 +21,8 @@ from services.auth.hash_parameters import DEFAULT_PARAMETERS, PARALLELISM, HashP
 
 T = TypeVar("T")
 
-PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 1024
+"""Characters; also of a password that is only compared."""
 
 THREADS_MAX = 8
 """Each hashing thread needs ``PASSWORD_MEMORY_KIB``; a container is told of all its node's cores."""
@@ -66,7 +66,7 @@ class Passwords:
         self._pending_max = threads + waiting_max
 
     async def hash(self, password: str) -> str:
-        """The hash to store, with its parameters and salt. It must pass :func:`has_good_length`.
+        """The hash to store, with its parameters and salt. It must pass :mod:`services.auth.new_password`.
 
         :raises HashingOverloaded: when too many wait already.
         """
@@ -109,21 +109,6 @@ def prepared(password: str) -> str:
     It may become shorter, or much longer: U+FDFA becomes 18 characters.
     """
     return unicodedata.normalize("NFKC", password)
-
-
-def problem_with(password: str) -> str | None:
-    """What is wrong with a new password, in words; None when nothing is."""
-    length = f"must have {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters"
-    if not has_good_length(password):  # first: preparing takes time
-        return length
-    if not has_good_length(prepared(password)):
-        return f"{length} in Unicode's form NFKC"
-    return None
-
-
-def has_good_length(password: str) -> bool:
-    """Whether a new password is neither too short nor too long."""
-    return PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX
 
 
 def _cores() -> int:

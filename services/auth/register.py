@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from chassis.clock import Clock
 from chassis.violations import Violations
-from services.auth.email_address import NotAnAddress, normalise
-from services.auth.passwords import Passwords, problem_with
+from services.auth.account_fields import checked_email, checked_name
+from services.auth.new_password import fault_of
+from services.auth.passwords import Passwords
 from services.auth.security_log import Event, note
 from services.auth.store import AuthStore
-from services.auth.user import NAME_LENGTH_MAX, User, new_customer
+from services.auth.user import User, new_customer
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,10 @@ class Register:
 
 
 def _checked(email: str, password: str, name: str) -> tuple[str, str]:
-    """The address normalised, and the name with single spaces: it is written into mails."""
     violations = Violations()
-    try:
-        email = normalise(email)
-    except NotAnAddress as error:
-        violations.add("email", str(error))
-    if problem := problem_with(password):
-        violations.add("password", problem)
-    name = " ".join(name.split())
-    violations.require(len(name) <= NAME_LENGTH_MAX, "name", f"must have at most {NAME_LENGTH_MAX} characters")
+    email = checked_email(violations, email)
+    if fault := fault_of(password):
+        violations.add("password", fault)
+    name = checked_name(violations, name)
     violations.check()
     return email, name

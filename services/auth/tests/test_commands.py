@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chassis.errors import InvalidArgument
 from chassis.mongo import Database
 from services.auth.commands import CommandFailed, create_user, grant_role
 from services.auth.memory_store import MemoryStore
@@ -84,6 +85,11 @@ async def test_the_commands_work_on_the_database(mongo_uri: str, database: Datab
     user = await MongoStore(database).user_with_email("root@example.com")
     assert user is not None
     assert user.role is Role.CUSTOMER
+
+
+async def test_create_user_refuses_a_common_password(passwords: Passwords) -> None:
+    with pytest.raises(InvalidArgument, match="password must not be one of the 3,000 most common passwords"):
+        await create_user(MemoryStore(), "root@example.com", "iloveyou", "Root", Role.ADMIN)
 
 
 async def test_create_user_hashes_as_it_is_configured(mongo_uri: str, database: Database, tmp_path: Path) -> None:

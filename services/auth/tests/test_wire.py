@@ -104,6 +104,15 @@ async def test_registering_names_everything_that_is_wrong(wire: Wire) -> None:
     assert [violation.field for violation in details.violations] == ["email", "password", "name"]
 
 
+async def test_a_common_password_is_refused_together_with_what_else_is_wrong(wire: Wire) -> None:
+    request = auth_pb2.RegisterRequest(email="ada", password="Sunshine", name="A" * 201)
+
+    _, details = await refusal(wire.stub.Register(request))
+
+    assert [violation.field for violation in details.violations] == ["email", "password", "name"]
+    assert details.violations[1].description == "must not be one of the 3,000 most common passwords"
+
+
 @pytest.mark.parametrize(("length", "accepted"), [(7, False), (8, True), (1024, True), (1025, False)])
 async def test_a_password_has_8_to_1024_characters(wire: Wire, length: int, accepted: bool) -> None:
     answer = wire.stub.Register(auth_pb2.RegisterRequest(email="ada@example.com", password="é" * length))

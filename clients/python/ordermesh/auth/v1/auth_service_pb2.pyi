@@ -229,7 +229,9 @@ class RegisterRequest(_message.Message):
     email: _builtins.str
     """An e-mail address of at most 254 characters. Capitals do not matter."""
     password: _builtins.str
-    """8 to 1024 characters. It is compared in Unicode's normal form NFKC."""
+    """8 to 1024 characters, and none of the 3,000 most common passwords, whatever its capitals. It is
+    compared in Unicode's normal form NFKC.
+    """
     name: _builtins.str
     """At most 200 characters. It may be empty."""
     def __init__(
