@@ -1,5 +1,6 @@
 """Logging in: a session for whoever knows the password."""
 
+import logging
 from dataclasses import dataclass
 
 from chassis.clock import Clock
@@ -12,6 +13,8 @@ from services.auth.security_log import Event, note
 from services.auth.session import Session, begin_session
 from services.auth.store import AuthStore
 from services.auth.token_pairs import TokenPair, TokenPairs
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Login:
         email = _checked(email, password)
         user = await self.store.user_with_email(email)
         verdict = await self.passwords.verify(password, user.password_hash if user else None)
+        if user is not None and verdict.fault:
+            _log.error("user %s cannot log in: their password hash %s", user.user_id, verdict.fault)
         if user is None or not verdict.matches:
             note(Event.LOGIN_REFUSED, user_id=user.user_id if user else None)
             raise InvalidCredentials

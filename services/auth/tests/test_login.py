@@ -10,6 +10,7 @@ import pytest
 from passlib.hash import argon2
 
 from services.auth.errors import InvalidCredentials
+from services.auth.tests import node_hashes as node
 from services.auth.tests.scene import Auth
 from services.auth.user import new_customer
 
@@ -38,6 +39,36 @@ async def test_a_hash_with_other_parameters_is_replaced_at_the_next_login(auth: 
     assert upgraded.password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert replace(upgraded, password_hash=weak) == bob
     assert await auth.login("bob@example.com", "battery staple")
+
+
+@pytest.mark.parametrize("theirs", [node.BCRYPTJS, node.ARGON2ID])
+async def test_a_hash_of_another_system_is_replaced_at_the_first_login(auth: Auth, theirs: str) -> None:
+    bob = new_customer("bob@example.com", "Bob", theirs, auth.clock.now())
+    await auth.store.add_user(bob)
+
+    await auth.login("bob@example.com", node.HORSE)
+
+    upgraded = await auth.store.user(bob.user_id)
+    assert upgraded is not None
+    assert upgraded.password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert await auth.login("bob@example.com", node.HORSE)
+
+
+async def test_a_hash_that_cannot_be_checked_is_a_wrong_password_and_the_log_says_whose(
+    auth: Auth, caplog: pytest.LogCaptureFixture
+) -> None:
+    bob = new_customer("bob@example.com", "Bob", "$1$salt$qJH7.N4xYta3aEG/dfqo/0", auth.clock.now())
+    await auth.store.add_user(bob)
+
+    with pytest.raises(InvalidCredentials):
+        await auth.login("bob@example.com", "correct horse")
+
+    (record,) = [record for record in caplog.records if record.name == "services.auth.login"]
+    assert record.levelname == "ERROR"
+    assert bob.user_id in record.getMessage()
+    assert "bob@example.com" not in record.getMessage()
+    assert "$1$" not in record.getMessage()
+    assert await auth.store.user(bob.user_id) == bob
 
 
 async def test_an_unknown_address_is_as_much_work_as_a_wrong_password(auth: Auth) -> None:
