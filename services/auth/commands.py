@@ -1,10 +1,15 @@
-"""The operator's commands: ``python -m services.auth grant-role`` and ``create-user``."""
+"""The operator's commands: ``python -m services.auth grant-role``, ``create-user`` and ``import-users``."""
 
 import argparse
+import asyncio
+import os
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from getpass import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from chassis.clock import SystemClock
 from chassis.config import Environment, load_environment
@@ -16,10 +21,16 @@ from services.auth.email_address import NotAnAddress
 from services.auth.errors import EmailTaken
 from services.auth.grant_role import GrantRole
 from services.auth.hash_parameters import DEFAULT_PARAMETERS, HashParameters
+from services.auth.import_users import ImportUsers
 from services.auth.passwords import Passwords
 from services.auth.register import Register
 from services.auth.store import AuthStore
 from services.auth.user import Role
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+STANDARD_INPUT = "-"
 
 
 class CommandFailed(Exception):
@@ -44,6 +55,9 @@ async def _command(parsed: argparse.Namespace, values: Mapping[str, str]) -> Non
     env.check()
     try:
         async with open_store(config) as store:
+            if parsed.command == "import-users":
+                await import_users(store, parsed.file)
+                return
             if parsed.command == "create-user":
                 password = password or _ask_password()
                 line = await create_user(store, parsed.email, password, parsed.name, parsed.role, parameters)
@@ -90,6 +104,46 @@ async def create_user(
     return f"{line}; {await grant_role(store, email, role)}" if role else line
 
 
+async def import_users(store: AuthStore, path: str) -> None:
+    """Keep the accounts of a file; how many to standard output, each line that is refused to standard error.
+
+    :raises CommandFailed: when the file cannot be read, a line was refused, or the command was told to stop.
+    """
+    created = present = refused = 0
+    with _open(path) as file, _progress_bar(file) as bar:
+        try:
+            async for imported in ImportUsers(store, SystemClock())(file):
+                for refusal in imported.refusals:
+                    bar.write(refusal, file=sys.stderr)
+                bar.update(imported.size_bytes)
+                created += imported.created
+                present += imported.present
+                refused += len(imported.refusals)
+        except asyncio.CancelledError:
+            raise CommandFailed("it was stopped: import the file again, what is there stays as it is") from None
+        finally:
+            bar.close()
+            sys.stdout.write(f"{created} imported, {present} already there, {refused} refused\n")
+    if refused:
+        raise CommandFailed("what was refused is not there: mend it and import the file again, the rest stays as it is")
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        return sys.stdin.buffer if path == STANDARD_INPUT else Path(path).open("rb")
+    except OSError as error:
+        raise CommandFailed(f"{path}: {error.strerror}") from error
+
+
+def _progress_bar(file: BinaryIO) -> "tqdm[NoReturn]":
+    """A bar that is seen on a terminal only; it knows its end when the input is a file."""
+    from tqdm import tqdm  # noqa: PLC0415 - the server comes here too, and needs no bar
+
+    status = os.fstat(file.fileno())
+    size_bytes = status.st_size if stat.S_ISREG(status.st_mode) else None
+    return tqdm(total=size_bytes, unit="B", unit_scale=True, leave=False, file=sys.stderr, disable=None)
+
+
 def _ask_password() -> str:
     return getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
 
@@ -109,4 +163,6 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("email")
     create.add_argument("--name", default="")
     create.add_argument("--role", type=Role, choices=list(Role), help="default: customer, or what it is")
+    imports = commands.add_parser("import-users", help="bring people with the password hashes they have elsewhere")
+    imports.add_argument("file", help="a JSON object a line: email, password_hash, perhaps name; - is standard input")
     return parser

@@ -1,5 +1,6 @@
 """The store in memory: for tests, held to the same contract as the one in MongoDB."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,6 +24,14 @@ class MemoryStore:
             raise EmailTaken
         self._users[user.user_id] = user
         self._user_ids[user.email] = user.user_id
+
+    async def add_users(self, users: Sequence[User]) -> list[str]:
+        """See the port."""
+        taken = [user.email for user in users if user.email in self._user_ids]
+        for user in users:
+            if user.email not in taken:
+                await self.add_user(user)
+        return taken
 
     async def user(self, user_id: str) -> User | None:
         """See the port."""

@@ -3,10 +3,11 @@
 Those that were written before epochs were counted have none: theirs is 0.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, WriteConcernError
 from pymongo.read_concern import ReadConcern
 
 from chassis.background import finish
@@ -20,6 +21,8 @@ NEWEST_READ_MS_MAX = 3000
 """A linearizable read waits for a majority; without one it would wait for ever."""
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+_DUPLICATE_KEY = 11000
 
 
 class MongoStore:
@@ -48,6 +51,10 @@ class MongoStore:
             await finish(self._users.insert_one(_user_document(user)))
         except DuplicateKeyError:
             raise EmailTaken from None  # its text has the address, which must not reach a log
+
+    async def add_users(self, users: Sequence[User]) -> list[str]:
+        """See the port."""
+        return await finish(self._add_users(users)) if users else []
 
     async def user(self, user_id: str) -> User | None:
         """See the port."""
@@ -126,6 +133,24 @@ class MongoStore:
 
     async def _revocations(self, which: Document) -> list[Revocation]:
         return [Revocation(row["_id"], row["revoke_time"]) async for row in self._sessions.find(which, ["revoke_time"])]
+
+    async def _add_users(self, users: Sequence[User]) -> list[str]:
+        try:
+            await self._users.insert_many([_user_document(user) for user in users], ordered=False)
+        except BulkWriteError as error:
+            return [users[index].email for index in _duplicates(error)]
+        return []
+
+
+def _duplicates(error: BulkWriteError) -> list[int]:
+    """Which of many inserts found their address taken. The error has all documents: it must not reach a log."""
+    details = error.details
+    codes = {failed["code"] for failed in details["writeErrors"]}
+    if unconfirmed := details["writeConcernErrors"]:
+        raise WriteConcernError("MongoDB does not confirm the accounts", unconfirmed[0]["code"]) from None
+    if others := sorted(codes - {_DUPLICATE_KEY}):
+        raise OperationFailure(f"MongoDB refuses accounts, with the codes {others}", others[0]) from None
+    return [failed["index"] for failed in details["writeErrors"]]
 
 
 def _user_document(user: User) -> Document:

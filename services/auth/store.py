@@ -1,5 +1,6 @@
 """What auth keeps, in its own words."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +17,13 @@ class AuthStore(Protocol):
         """Keep a new account.
 
         :raises EmailTaken: when another account has its address.
+        """
+        ...
+
+    async def add_users(self, users: Sequence[User]) -> list[str]:
+        """Keep new accounts, each of another address, in one round trip.
+
+        Answered are the addresses that another account had before: these are left as they are.
         """
         ...
 
@@ -89,7 +97,7 @@ STORE_PORT = Port(
     "auth.store",
     AuthStore,
     effects=(
-        *("add_user", "replace_password_hash", "change_password", "set_role", "end_epoch"),
+        *("add_user", "add_users", "replace_password_hash", "change_password", "set_role", "end_epoch"),
         *("add_session", "rotate_session", "revoke_session", "revoke_sessions", "move_session"),
     ),
     reads=("user", "user_with_email", "session", "revoked_since"),

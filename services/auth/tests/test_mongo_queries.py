@@ -1,11 +1,14 @@
 """What MongoDB does for each query: never a scan of a collection."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pymongo import WriteConcern
+from pymongo.errors import OperationFailure
 
-from chassis.mongo import Database
+from chassis.mongo import MONGO_DOWN, Database
 from chassis.testing import ManualClock
 from services.auth.mongo_store import MongoStore
 from services.auth.session import begin_session
@@ -28,6 +31,7 @@ async def use_every_query(store: MongoStore, clock: ManualClock) -> None:
     for user, session in zip(users, sessions, strict=True):
         await store.add_user(user)
         await store.add_session(session)
+    await store.add_users(users[:2])
     user, session = users[7], sessions[7]
     await store.user(user.user_id)
     await store.user_with_email(user.email)
@@ -66,6 +70,34 @@ def test_every_query_uses_an_index(profiled: list[Profiled]) -> None:
     assert len(profiled) == 15, "every query of the store was seen"
     assert [query for query in profiled if not query.plan.startswith(INDEXED)] == []
     assert max(query.examined for query in profiled) == 1
+
+
+@pytest.fixture
+async def picky(database: Database) -> AsyncIterator[Database]:
+    """A database that takes no user without a name."""
+    await database.command("collMod", "users", validator={"name": {"$ne": ""}})
+    yield database
+    await database.command("collMod", "users", validator={})
+
+
+async def test_what_mongodb_says_about_many_accounts_has_no_hash_and_no_address(
+    picky: Database, clock: ManualClock
+) -> None:
+    user = new_customer("ada@example.com", "", "$argon2id$secret", clock.now())
+
+    with pytest.raises(OperationFailure, match=r"refuses accounts, with the codes \[121\]") as caught:
+        await MongoStore(picky).add_users([user])
+
+    assert caught.value.__suppress_context__
+    assert "secret" not in f"{caught.value} {caught.value.details}"
+
+
+async def test_accounts_that_are_not_confirmed_are_an_outage(database: Database, clock: ManualClock) -> None:
+    user = new_customer("ada@example.com", "Ada", "$argon2id$secret", clock.now())
+    nobody_confirms = database.with_options(write_concern=WriteConcern(w=5, wtimeout=50))
+
+    with pytest.raises(MONGO_DOWN):
+        await MongoStore(nobody_confirms).add_users([user])
 
 
 async def test_an_address_is_unique_and_sessions_are_forgotten_when_over(database: Database) -> None:

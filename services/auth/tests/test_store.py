@@ -51,6 +51,28 @@ async def test_a_taken_address_is_not_repeated_in_the_error(store: AuthStore, ad
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
+async def test_many_accounts_are_kept_and_those_with_a_taken_address_are_named(
+    store: AuthStore, ada: User, clock: ManualClock
+) -> None:
+    await store.add_user(ada)
+    bob, eve = [new_customer(f"{name}@example.com", name, "$argon2id$x", clock.now()) for name in ("bob", "eve")]
+
+    taken = await store.add_users([bob, replace(ada, user_id="another", name="Another"), eve])
+
+    assert taken == ["ada@example.com"]
+    assert await store.user_with_email("ada@example.com") == ada
+    assert [await store.user(user.user_id) for user in (bob, eve)] == [bob, eve]
+
+
+async def test_keeping_many_accounts_again_changes_nothing(store: AuthStore, ada: User, clock: ManualClock) -> None:
+    users = [ada, new_customer("bob@example.com", "Bob", "$argon2id$x", clock.now())]
+
+    assert await store.add_users(users) == []
+    assert await store.add_users(users) == ["ada@example.com", "bob@example.com"]
+    assert await store.add_users([]) == []
+    assert [await store.user(user.user_id) for user in users] == users
+
+
 async def test_a_role_is_changed(store: AuthStore, ada: User) -> None:
     await store.add_user(ada)
 

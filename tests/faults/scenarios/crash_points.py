@@ -27,8 +27,8 @@ CLIENTS = 4
 THINK_SECONDS = 2.0
 """A little is always under way, and the machine has time to start what died."""
 
-NOT_SWEPT_HERE = frozenset({"auth.store.set_role"})
-"""The effect of an operator's command, which is no process of the mesh. The sweep in process has it."""
+NOT_SWEPT_HERE = frozenset({"auth.store.set_role", "auth.store.add_users"})
+"""The effects of an operator's commands, which are no process of the mesh. The sweep in process has them."""
 
 
 async def sweep(run: Run) -> None:
