@@ -17,7 +17,10 @@ from time import perf_counter
 
 from chassis.clock import SystemClock
 from chassis.config import Secret
+from chassis.revocations import Revocations
 from services.auth.access_tokens import AccessTokens
+from services.auth.announcements import Announcer, MemoryAnnouncements
+from services.auth.end_sessions import EndSessions
 from services.auth.errors import InvalidCredentials
 from services.auth.keys import KeyRing
 from services.auth.login import Login
@@ -53,7 +56,11 @@ async def measure(tries: int) -> Timing:
     clock, store = SystemClock(), MemoryStore()
     with closing(Passwords(threads=1)) as passwords:
         keys, refresh_tokens = KeyRing.derive(Secret(token_urlsafe())), RefreshTokens(Secret(token_urlsafe()))
-        login = Login(store, passwords, TokenPairs(AccessTokens(keys, clock), refresh_tokens, clock), clock)
+        revocations = Revocations(clock)
+        announcer = Announcer(store, MemoryAnnouncements(), revocations, clock)
+        end_sessions = EndSessions(store, revocations, announcer, clock)
+        token_pairs = TokenPairs(AccessTokens(keys, clock), refresh_tokens, clock)
+        login = Login(store, passwords, token_pairs, end_sessions, clock)
         await Register(store, passwords, clock)(KNOWN, token_urlsafe(), "")
         taken: dict[str, list[float]] = {KNOWN: [], UNKNOWN: []}
         for number in range(tries):

@@ -1,5 +1,6 @@
 """Changing a password: whoever knows the old one sets the new one, and all other sessions end."""
 
+import logging
 from dataclasses import dataclass
 
 from chassis.call import Identity
@@ -12,6 +13,8 @@ from services.auth.passwords import PASSWORD_LENGTH_MAX, Passwords
 from services.auth.security_log import Event, note
 from services.auth.store import AuthStore
 from services.auth.user import User
+
+_log = logging.getLogger(__name__)
 
 TRIES = 2
 """A login may replace the hash at the same time, by one with newer parameters."""
@@ -53,7 +56,10 @@ class ChangePassword:
         session = await self.store.session(caller.session_id)
         if session is None or session.is_over(self.clock.now()) or not session.is_of(user):
             raise SessionOver
-        if not (await self.passwords.verify(old_password, user.password_hash)).matches:
+        verdict = await self.passwords.verify(old_password, user.password_hash)
+        if verdict.fault:
+            _log.error("user %s cannot change their password: its hash %s", user.user_id, verdict.fault)
+        if not verdict.matches:
             note(Event.PASSWORD_CHANGE_REFUSED, user_id=user.user_id, session_id=session.session_id)
             raise WrongPassword
         new_hash = await self.passwords.hash(new_password)
