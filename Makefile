@@ -68,11 +68,13 @@ test-faults: install  ## The same for hours: SHARD=i/n runs one of n equal parts
 test-bite: install  ## Plant ten bugs in copies of the tree, and see that the audit finds each: ONLY=name,name
 	@$(BIN)/python -m tests.faults.bite $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
-lint: install  ## Check style, types, imports and contract; edits nothing
+lint: install  ## Check style, types, imports, contract and security; edits nothing
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo 2>/dev/null | grep -vE '^$$|KEPT$$' | sed -n '/broken/p;/BROKEN/,$$p'; exit $${PIPESTATUS[0]}
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive services chassis gateway deploy bench clients
+	@$(BIN)/python -m deploy.advisories
 	@$(MAKE) --no-print-directory lint-protos
 
 format: install  ## Format the code

@@ -32,7 +32,7 @@ SETTLE_SECONDS_MAX = 600.0
 ANSWER_SECONDS = 60.0
 
 SKU = "hot-item"
-PASSWORD = "correct horse battery"  # noqa: S105 - of customers who live for one run
+PASSWORD = "correct horse battery"  # nosec B105 # noqa: S105 - of customers who live for one run
 
 
 async def main() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 SECRET_BYTES_MIN = 32
-EXAMPLE_SECRET_PREFIX = "change-me"  # noqa: S105 - the mark of .env.example's secrets, not a secret
+EXAMPLE_SECRET_PREFIX = "change-me"  # nosec B105 # noqa: S105 - the mark of .env.example's secrets, not a secret
 
 _ADDRESS = re.compile(r"(?:dns:///|ipv4:|unix:)?[^\s]+")
 

@@ -149,7 +149,7 @@ class ServiceToken:
         self._auth = auth
         self._client_id = config.client_id
         self._client_secret = config.client_secret
-        self._token = ""
+        self._token = ""  # nosec B105 # there is none yet
         self._renew_at = self._expires_at = self._asked_at = float("-inf")
         self._renewing: asyncio.Task[None] | None = None
 

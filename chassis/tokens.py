@@ -20,7 +20,7 @@ from chassis.errors import Unauthenticated
 
 ISSUER = "ordermesh"
 AUDIENCE = "ordermesh"
-TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068's media type
+TOKEN_TYPE = "at+jwt"  # nosec B105 # noqa: S105 - RFC 9068's media type
 ALGORITHM = "EdDSA"
 
 TOKEN_BYTES_MAX = 4096

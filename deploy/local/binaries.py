@@ -101,7 +101,7 @@ def _why_not_starting(binary: Binary) -> str | None:
     """Why ``--version`` does not work, in the words of the program or its loader."""
     environment = {**os.environ, **binary.environment}
     try:
-        done = subprocess.run(  # noqa: S603 - the program that was found above
+        done = subprocess.run(  # nosec B603 # noqa: S603 - the program that was found above
             [binary.path, "--version"],
             env=environment,
             capture_output=True,

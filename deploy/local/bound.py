@@ -14,7 +14,7 @@ def main() -> None:
     if sys.platform == "linux":
         die_with_parent(parent)
     os.nice(niceness)
-    os.execvp(program[0], program)  # noqa: S606 - becoming that program is the point
+    os.execvp(program[0], program)  # nosec B606 # noqa: S606 - becoming that program is the point
 
 
 def die_with_parent(parent: int) -> None:

@@ -74,7 +74,7 @@ def free_ports(names: Iterable[str], steps: Sequence[int] = (0,)) -> dict[str, i
     with ExitStack() as held:
         for name in names:
             while name not in chosen:
-                number = random.choice(FREE_PORTS)  # noqa: S311 - nothing secret about a port
+                number = random.choice(FREE_PORTS)  # nosec B311 # noqa: S311 - nothing secret about a port
                 with suppress(OSError), ExitStack() as these:
                     for step in steps:
                         these.enter_context(_listening(number + step))

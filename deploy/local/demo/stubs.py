@@ -29,7 +29,7 @@ class StubShop:
         self._auth = auth
         self._inventory = InventoryServiceStub(inventory)
         self._orders = OrderServiceStub(orders)
-        self._token = ""
+        self._token = ""  # nosec B105 # there is none yet
 
     async def register(self, email: str, password: str) -> None:
         """AuthService.Register."""

@@ -1,0 +1,1 @@
+"""How OrderMesh is put together and run, and what of others it takes along."""
