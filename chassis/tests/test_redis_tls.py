@@ -73,7 +73,7 @@ async def test_a_redis_of_a_foreign_ca_is_not_used(address: str, tmp_path: Path)
 async def test_tls_checks_certificates_and_names_and_is_prepared_once_for_all_connections(
     authority: TestAuthority,
 ) -> None:
-    async with open_redis(f"rediss://cache.example.com/0?{query(authority.issue('orders'))}") as redis:
+    async with open_redis(RedisConfig(f"rediss://cache.example.com/0?{query(authority.issue('orders'))}")) as redis:
         pool: Any = redis.connection_pool
         contexts = [context_of(pool.make_connection()) for _ in range(2)]
 

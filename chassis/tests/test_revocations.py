@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from chassis.background import running
 from chassis.clock import SystemClock
-from chassis.redis import open_redis
+from chassis.redis import RedisConfig, open_redis
 from chassis.revocations import (
     CHANNEL,
     RECENT_KEY,
@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 10.0
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
+    async with open_redis(RedisConfig(redis_url)) as redis:
         yield redis
         await redis.flushdb()
 
@@ -43,7 +43,10 @@ def revocation(session_id: str) -> Revocation:
 @asynccontextmanager
 async def following(url: str) -> AsyncIterator[Revocations]:
     revocations = Revocations(SystemClock())
-    async with open_redis(url) as redis, running(asyncio.create_task(RevocationFeed(redis, revocations).run())):
+    async with (
+        open_redis(RedisConfig(url)) as redis,
+        running(asyncio.create_task(RevocationFeed(redis, revocations).run())),
+    ):
         yield revocations
 
 

@@ -73,7 +73,7 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
     """Open what auth needs, in order; close it in reverse."""
     clock = SystemClock()
     keys = KeyRing.derive(config.jwt_secret, config.jwt_secret_next, config.jwt_secret_previous)
-    async with open_database(config.mongo) as database, open_redis(config.redis_url) as redis:
+    async with open_database(config.mongo) as database, open_redis(config.redis) as redis:
         store = around(MongoStore(database), STORE_PORT)
         announcements = around(RedisAnnouncements(redis), ANNOUNCEMENTS_PORT)
         revocations = Revocations(clock)

@@ -6,7 +6,7 @@ from typing import Self
 
 from chassis.config import Environment, Secret
 from chassis.mongo import MongoConfig
-from chassis.redis import read_redis_url
+from chassis.redis import RedisConfig
 from chassis.server import ServerConfig
 from services.auth.hash_parameters import HashParameters
 from services.auth.service_clients import ServiceClients
@@ -24,7 +24,7 @@ class AuthConfig:
 
     server: ServerConfig
     mongo: MongoConfig
-    redis_url: str
+    redis: RedisConfig
     jwt_secret: Secret
     jwt_secret_next: Secret | None
     jwt_secret_previous: Secret | None
@@ -43,7 +43,7 @@ class AuthConfig:
         config = cls(
             server=ServerConfig.read(env, GRPC_PORT_DEFAULT),
             mongo=MongoConfig.read(env, "auth"),
-            redis_url=read_redis_url(env),
+            redis=RedisConfig.read(env),
             jwt_secret=env.required_secret("JWT_SECRET"),
             jwt_secret_next=env.secret("JWT_SECRET_NEXT", required=False),
             jwt_secret_previous=env.secret("JWT_SECRET_PREVIOUS", required=False),

@@ -40,7 +40,7 @@ async def open_inventory(config: InventoryConfig) -> AsyncIterator[Application]:
     async with (
         open_database(config.mongo) as database,
         open_auth(config.mesh, config.server.tls) as auth,
-        open_redis(config.redis_url) as redis,
+        open_redis(config.redis) as redis,
     ):
         revocations = Revocations(clock)
         store, keys = around(MongoStore(database), STORE_PORT), RemoteKeys(auth)

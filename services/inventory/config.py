@@ -7,7 +7,7 @@ from typing import Self
 from chassis.config import Environment
 from chassis.mesh import MeshConfig
 from chassis.mongo import MongoConfig
-from chassis.redis import read_redis_url
+from chassis.redis import RedisConfig
 from chassis.server import ServerConfig
 
 GRPC_PORT_DEFAULT = 50053
@@ -21,7 +21,7 @@ class InventoryConfig:
     server: ServerConfig
     mongo: MongoConfig
     mesh: MeshConfig
-    redis_url: str
+    redis: RedisConfig
     hold_seconds: float
 
     @classmethod
@@ -35,7 +35,7 @@ class InventoryConfig:
             server=ServerConfig.read(env, GRPC_PORT_DEFAULT),
             mongo=MongoConfig.read(env, "inventory"),
             mesh=MeshConfig.read(env, identity=False),
-            redis_url=read_redis_url(env),
+            redis=RedisConfig.read(env),
             hold_seconds=env.seconds("HOLD_SECONDS", HOLD_SECONDS_DEFAULT),
         )
         env.check()

@@ -84,7 +84,7 @@ async def open_notifier(config: NotifierConfig) -> AsyncIterator[Application]:
     async with (
         open_database(config.mongo) as database,
         open_auth(config.mesh, config.server.tls) as auth,
-        open_redis(config.redis_url) as redis,
+        open_redis(config.redis) as redis,
         open_channel(config.orders_address, orders_service, config.server.tls) as orders_channel,
         open_aws_client(
             config.aws,

@@ -10,7 +10,7 @@ from chassis.aws import AwsConfig
 from chassis.config import Environment
 from chassis.mesh import MeshConfig
 from chassis.mongo import MongoConfig
-from chassis.redis import read_redis_url
+from chassis.redis import RedisConfig
 from chassis.server import ServerConfig
 from services.notifier.notification import CLOCK_SKEW_SECONDS
 
@@ -39,7 +39,7 @@ class NotifierConfig:
     server: ServerConfig
     mongo: MongoConfig
     mesh: MeshConfig
-    redis_url: str
+    redis: RedisConfig
     aws: AwsConfig
     orders_address: str
     queue_url: str
@@ -61,7 +61,7 @@ class NotifierConfig:
             server=ServerConfig.read(env, GRPC_PORT_DEFAULT),
             mongo=MongoConfig.read(env, "notifier"),
             mesh=MeshConfig.read(env, identity=True),
-            redis_url=read_redis_url(env),
+            redis=RedisConfig.read(env),
             aws=AwsConfig.read(env),
             orders_address=env.address("ORDERS_ADDR", "dns:///localhost:50052"),
             queue_url=env.text("AWS_SQS_QUEUE_URL"),

@@ -56,9 +56,9 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.mongo))
         cache_redis = await stack.enter_async_context(
-            open_redis(config.redis_url, timeout_seconds=CACHE_SECONDS_MAX, connections_max=CACHE_CONNECTIONS_MAX)
+            open_redis(config.redis, timeout_seconds=CACHE_SECONDS_MAX, connections_max=CACHE_CONNECTIONS_MAX)
         )
-        redis = await stack.enter_async_context(open_redis(config.redis_url))
+        redis = await stack.enter_async_context(open_redis(config.redis))
         sqs = await stack.enter_async_context(
             open_aws_client(
                 config.aws,

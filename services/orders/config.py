@@ -9,7 +9,7 @@ from chassis.aws import AwsConfig
 from chassis.config import Environment
 from chassis.mesh import MeshConfig
 from chassis.mongo import MongoConfig
-from chassis.redis import read_redis_url
+from chassis.redis import RedisConfig
 from chassis.server import ServerConfig
 from services.orders.store import SweepTimes
 
@@ -32,7 +32,7 @@ class OrdersConfig:
     mongo: MongoConfig
     mesh: MeshConfig
     aws: AwsConfig
-    redis_url: str
+    redis: RedisConfig
     inventory_address: str
     queue_url: str
     relay_lease: timedelta
@@ -51,7 +51,7 @@ class OrdersConfig:
             mongo=MongoConfig.read(env, "orders"),
             mesh=MeshConfig.read(env, identity=True),
             aws=AwsConfig.read(env),
-            redis_url=read_redis_url(env),
+            redis=RedisConfig.read(env),
             inventory_address=env.address("INVENTORY_ADDR", "dns:///localhost:50053"),
             queue_url=env.text("AWS_SQS_QUEUE_URL"),
             relay_lease=timedelta(seconds=env.seconds("RELAY_LEASE_SECONDS", 10.0)),

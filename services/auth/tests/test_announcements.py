@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from chassis.background import running
-from chassis.redis import open_redis
+from chassis.redis import RedisConfig, open_redis
 from chassis.revocations import LOOK_BACK_SECONDS, RECENT_KEY, REMEMBERED, Revocation, Revocations
 from chassis.testing import ManualClock
 from services.auth.announcements import (
@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 10.0
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
+    async with open_redis(RedisConfig(redis_url)) as redis:
         yield redis
         await redis.flushdb()
 
@@ -168,7 +168,7 @@ async def until_told(scene: Scene, announcements: MemoryAnnouncements, session: 
 
 
 async def test_redis_that_is_away_is_said_to_be(clock: ManualClock) -> None:
-    async with open_redis("redis://127.0.0.1:1/0") as nobody:
+    async with open_redis(RedisConfig("redis://127.0.0.1:1/0")) as nobody:
         announcements = RedisAnnouncements(nobody)
         with pytest.raises(AnnouncementsDown):
             await announcements.count(clock.now())

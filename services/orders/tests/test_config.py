@@ -16,7 +16,7 @@ COMPLETE = {
 def test_what_is_complete_is_read() -> None:
     config = OrdersConfig.from_environment({**COMPLETE, "REDIS_HOST": "cache", "REDIS_PORT": "6380"})
 
-    assert config.redis_url == "redis://cache:6380/0"
+    assert config.redis.url == "redis://cache:6380/0"
     assert (config.relay_lease.total_seconds(), config.sweep.age.total_seconds()) == (10, 60)
     assert config.sweep.renew.total_seconds() == 300
 
@@ -24,7 +24,7 @@ def test_what_is_complete_is_read() -> None:
 def test_a_redis_url_overrides_host_and_port() -> None:
     config = OrdersConfig.from_environment({**COMPLETE, "REDIS_HOST": "cache", "REDIS_URL": "rediss://other:1/2"})
 
-    assert config.redis_url == "rediss://other:1/2"
+    assert config.redis.url == "rediss://other:1/2"
 
 
 @pytest.mark.parametrize("key", COMPLETE)
@@ -40,9 +40,10 @@ def test_no_secret_shows_itself() -> None:
         **COMPLETE,
         "AWS_SECRET_ACCESS_KEY": "aws-secret",
         "MONGO_URI": "mongodb://u:mongo-secret@db/?replicaSet=r",
+        "REDIS_URL": "rediss://u:redis-secret@cache:6379/0",
     }
 
     shown = repr(OrdersConfig.from_environment(values))
 
-    for secret in ("s" * 32, "aws-secret", "mongo-secret"):
+    for secret in ("s" * 32, "aws-secret", "mongo-secret", "redis-secret"):
         assert secret not in shown

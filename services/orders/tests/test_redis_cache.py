@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from redis.asyncio import Redis
 
-from chassis.redis import open_redis
+from chassis.redis import RedisConfig, open_redis
 from chassis.testing import ManualClock
 from services.orders.cache import CACHE_SECONDS, RedisCache
 from services.orders.memory_store import MemoryStore
@@ -17,7 +17,7 @@ from services.orders.tests.test_store import placed, processed
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
+    async with open_redis(RedisConfig(redis_url)) as redis:
         yield redis
         await redis.flushdb()
 
@@ -47,7 +47,7 @@ async def test_what_is_not_there_is_not_remembered_as_missing(redis: Redis) -> N
 
 
 async def test_without_redis_nothing_is_cached_and_nothing_fails(done: Order) -> None:
-    async with open_redis("redis://127.0.0.1:1/0") as nowhere:
+    async with open_redis(RedisConfig("redis://127.0.0.1:1/0")) as nowhere:
         cache = RedisCache(nowhere)
 
         for _ in range(10):
