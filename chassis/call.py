@@ -40,12 +40,19 @@ class Identity:
 
 @dataclass(slots=True)
 class Call:
-    """What is known about the call being served. ``deadline`` is on the monotonic clock."""
+    """What is known about the call being served. ``deadline`` is on the monotonic clock.
+
+    ``client_address`` is a REST client's own when the gateway calls for it and proves to be the gateway, else that
+    of whoever is at the other end of the connection. ``client_is_hidden``: that is somebody who says to be the
+    gateway and does not prove it, so it may stand for many.
+    """
 
     request_id: str
     traceparent: str
     deadline: float
     identity: Identity | None = None
+    client_address: str = ""
+    client_is_hidden: bool = False
 
     def remaining_seconds(self) -> float:
         """How long somebody still waits for the answer."""

@@ -27,6 +27,7 @@ from chassis.interceptors.authenticate import Verifier, authenticate
 from chassis.interceptors.begin import begin
 from chassis.interceptors.bounds import keep_deadline, limit_concurrency
 from chassis.interceptors.chain import Chain, Layer
+from chassis.interceptors.client import know_client
 from chassis.interceptors.failures import map_errors
 from chassis.interceptors.observe import count_calls, log_calls
 from chassis.mongo import MONGO_DOWN
@@ -118,6 +119,7 @@ def layers(verifier: Verifier, concurrent_calls_max: int) -> list[Layer]:
         map_errors(),  # outside all that may refuse: one place makes statuses
         limit_concurrency(concurrent_calls_max),  # before any work: refusing must stay cheap
         keep_deadline(),  # before authentication, which may have to fetch keys
+        know_client(verifier),  # beside authentication, which may refuse: the line says whose call was refused
         authenticate(verifier),  # last: the use case knows who calls
     ]
 

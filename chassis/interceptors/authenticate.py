@@ -58,12 +58,12 @@ def authenticate(verifier: Verifier) -> Layer:
 
 
 async def _identity(verifier: Verifier, method: Method, context: Context) -> Identity | None:
-    token = _bearer_token(context)
+    token = _caller_token(context)
     if method.level == Level.PUBLIC:
         return await _identity_if_valid(verifier, token, context)
     if not token:
         raise TokenMissing("send a token: authorization: Bearer ...")
-    identity = await _verified(verifier, token, context)
+    identity = await verified(verifier, token, context)
     _authorize(method, identity)
     return identity
 
@@ -71,12 +71,16 @@ async def _identity(verifier: Verifier, method: Method, context: Context) -> Ide
 async def _identity_if_valid(verifier: Verifier, token: str, context: Context) -> Identity | None:
     """A stale token must not keep anybody from what is open to all, least of all from logging in."""
     try:
-        return await _verified(verifier, token, context) if token else None
+        return await verified(verifier, token, context) if token else None
     except Unauthenticated:
         return None
 
 
-async def _verified(verifier: Verifier, token: str, context: Context) -> Identity:
+async def verified(verifier: Verifier, token: str, context: Context) -> Identity:
+    """Whose token it is, and that a service's came with that service's certificate.
+
+    :raises Unauthenticated: when the token is not valid, or somebody else's.
+    """
     identity = await verifier.verify(token)
     require_own_certificate(identity, context)
     return identity
@@ -92,13 +96,18 @@ def _authorize(method: Method, identity: Identity) -> None:
         raise AdminRequired("this method is for admins")
 
 
-def _bearer_token(context: Context) -> str:
+def _caller_token(context: Context) -> str:
     """The token that came with the call.
 
     The values of an ``authorization`` that is given twice are joined, as HTTP does (RFC 9110, section 5.2): that is
     no token, so nobody before us can have meant another one than we do.
     """
     metadata = context.invocation_metadata() or ()
-    values = [value for key, value in metadata if key == "authorization" and isinstance(value, str)]
-    given = ", ".join(values)
-    return given[len(_SCHEME) :].strip(" ") if given[: len(_SCHEME)].lower() == _SCHEME else ""
+    return bearer_token(
+        ", ".join(value for key, value in metadata if key == "authorization" and isinstance(value, str))
+    )
+
+
+def bearer_token(value: str) -> str:
+    """The token in the value of an authorization header; empty when it has another scheme."""
+    return value[len(_SCHEME) :].strip(" ") if value[: len(_SCHEME)].lower() == _SCHEME else ""

@@ -1,4 +1,4 @@
-"""The outermost layer: gives the call its id, its trace and its deadline."""
+"""The outermost layer: gives the call its id, its trace, its deadline and the address that it comes from."""
 
 import re
 from time import monotonic
@@ -7,6 +7,7 @@ from uuid import uuid4
 from google.protobuf.message import Message
 
 from chassis.call import DEADLINE_SECONDS_DEFAULT, Call, begin_call
+from chassis.client_address import peer_address
 from chassis.contract import Method
 from chassis.interceptors.chain import Context, Layer, UnaryCall
 
@@ -54,4 +55,5 @@ def _call_of(context: Context) -> Call:
             traceparent = value
     remaining = context.time_remaining()
     seconds = DEADLINE_SECONDS_DEFAULT if remaining is None else min(remaining, 3600.0)
-    return Call(request_id or new_request_id(), traceparent, monotonic() + seconds)
+    address = peer_address(context.peer())
+    return Call(request_id or new_request_id(), traceparent, monotonic() + seconds, client_address=address)

@@ -83,6 +83,8 @@ def _fields(method: Method, context: Context, begun: float, *, cancelled: bool) 
         "ms": round((perf_counter() - begun) * 1000, 2),
     }
     call = current_call()
-    if call is not None and call.identity is not None:
-        fields["caller"] = f"{call.identity.kind}:{call.identity.subject}"
+    if call is not None:
+        fields["client"] = call.client_address
+        if call.identity is not None:
+            fields["caller"] = f"{call.identity.kind}:{call.identity.subject}"
     return fields

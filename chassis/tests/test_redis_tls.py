@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from chassis.certificates import CA, CERTIFICATE, KEY
 from chassis.config import ConfigError
-from chassis.redis import open_redis
+from chassis.redis import RedisConfig, open_redis
 from chassis.redis_tls import share_tls
 from chassis.testing_tls import TestAuthority
 from services.orders.config import OrdersConfig
