@@ -16,6 +16,7 @@
 A service derives its own errors from these in its ``errors.py`` and gives each a reason.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -101,8 +102,13 @@ class ResourceExhausted(DomainError):
 
     reason = "OVERLOADED"
 
-    def __init__(self, message: str, retry_after_seconds: float = RETRY_SECONDS_DEFAULT) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        retry_after_seconds: float = RETRY_SECONDS_DEFAULT,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, metadata)
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -144,7 +150,7 @@ def to_status(error: DomainError) -> grpc.Status:
         details.append(_packed(_bad_request(error.violations)))
     if isinstance(error, ResourceExhausted):
         delay = Duration()
-        delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
+        delay.FromMilliseconds(math.ceil(error.retry_after_seconds * 1000))  # never a moment too early
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
     return rpc_status.to_status(
         status_pb2.Status(code=code.value[0], message=_shortened(error.message), details=details)
