@@ -155,15 +155,21 @@ class ServiceToken:
 
     async def token(self) -> str:
         """See :class:`chassis.channels.TokenSource`."""
+        token = self.at_hand()
+        if not token and self._renewing is not None:
+            await asyncio.shield(self._renewing)
+            token = self._valid()
+        if not token:
+            raise Unavailable("auth gives this service no token")
+        return token
+
+    def at_hand(self) -> str:
+        """The token, for whom can do without: nobody waits. Empty when there is none that is valid now."""
         now = monotonic()
         if now >= self._renew_at and self._renewing is None and now - self._asked_at >= RENEW_AGAIN_SECONDS:
             self._renewing = _apart_from_any_call(self._renew_or_keep())
             self._renewing.add_done_callback(self._renewed)
-        if now >= self._expires_at and self._renewing is not None:
-            await asyncio.shield(self._renewing)
-        if monotonic() >= self._expires_at:
-            raise Unavailable("auth gives this service no token")
-        return self._token
+        return self._valid()
 
     def refused(self, token: str) -> None:
         """See :class:`chassis.channels.TokenSource`."""
@@ -182,6 +188,9 @@ class ServiceToken:
         self._token = answer.access_token
         self._expires_at = asked_at + answer.expires_in_seconds
         self._renew_at = asked_at + TOKEN_RENEW_SHARE * answer.expires_in_seconds
+
+    def _valid(self) -> str:
+        return self._token if monotonic() < self._expires_at else ""
 
     async def _renew_or_keep(self) -> None:
         try:

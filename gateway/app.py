@@ -7,15 +7,18 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 
 from chassis.channels import open_channel
+from chassis.mesh import ServiceToken
 from gateway.asgi import Gateway
+from gateway.client_address import TrustedProxies
 from gateway.config import GatewayConfig
 from gateway.exchange import Endpoint
 from gateway.health import Alive, Ready
 from gateway.router import Router
-from gateway.rpc import RpcEndpoint
+from gateway.rpc import Proof, RpcEndpoint
 from gateway.rules import read_rules
 from gateway.template import parse_template
 from ordermesh.auth.v1 import auth_service_pb2
+from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from ordermesh.inventory.v1 import inventory_service_pb2
 from ordermesh.notifier.v1 import notifier_service_pb2
 from ordermesh.orders.v1 import order_service_pb2
@@ -31,27 +34,35 @@ REQUIRED = frozenset({"auth", "orders", "inventory"})
 """What the gateway is not ready without. Ordering works without the notifier: mails wait in the queue."""
 
 
-def build_gateway(services: Mapping[str, ServiceDescriptor], channels: Mapping[str, grpc.aio.Channel]) -> Gateway:
+def build_gateway(
+    services: Mapping[str, ServiceDescriptor],
+    channels: Mapping[str, grpc.aio.Channel],
+    *,
+    proof: Proof,
+    trusted_proxies: TrustedProxies,
+) -> Gateway:
     """The application over services and the channels to them, both by name.
+
+    ``proof`` gives the token that tells services that it is the gateway who calls.
 
     :raises UnsupportedRule: when the contract asks for what the gateway cannot do.
     """
     router: Router[Endpoint] = Router()
     for name, service in services.items():
         for rule in read_rules([service]):
-            router.add(rule.verb, rule.template, RpcEndpoint(rule, channels[name]))
+            router.add(rule.verb, rule.template, RpcEndpoint(rule, channels[name], proof))
     backends = {name: (service.full_name, channels[name]) for name, service in services.items()}
     own: Sequence[Endpoint] = (Alive(), Ready(backends, REQUIRED))
     for endpoint in own:
         router.add("GET", parse_template(endpoint.route), endpoint)
-    return Gateway(router)
+    return Gateway(router, trusted_proxies)
 
 
 @asynccontextmanager
 async def open_gateway(config: GatewayConfig) -> AsyncIterator[Gateway]:
     """Open the channels; close them at the end. Services may come later than the gateway."""
     addresses = {
-        "auth": config.auth_address,
+        "auth": config.mesh.auth_address,
         "orders": config.orders_address,
         "inventory": config.inventory_address,
         "notifier": config.notifier_address,
@@ -62,4 +73,6 @@ async def open_gateway(config: GatewayConfig) -> AsyncIterator[Gateway]:
             channel = open_channel(addresses[name], service, config.tls, retries=True)
             channels[name] = await stack.enter_async_context(channel)
             channels[name].get_state(try_to_connect=True)  # so that the first request need not wait for it
-        yield build_gateway(SERVICES, channels)
+        token = ServiceToken(AuthServiceStub(channels["auth"]), config.mesh)
+        token.at_hand()  # so that the first request has one, if auth is there
+        yield build_gateway(SERVICES, channels, proof=token.at_hand, trusted_proxies=config.trusted_proxies)

@@ -11,6 +11,7 @@ from chassis.call import begin_call
 from chassis.errors import DomainError
 from gateway import problems
 from gateway.body import BODY_SECONDS_MAX, read_body
+from gateway.client_address import TrustedProxies
 from gateway.errors import ClientGone, MethodNotAllowed, Refusal, Stopping, TooManyRequests
 from gateway.exchange import Endpoint, Receive, Request, Response, Scope, Send, header_map
 from gateway.forward import begin_request
@@ -34,9 +35,14 @@ class Gateway:
     """Finds the endpoint, lets it answer, and turns whatever is raised into a problem document."""
 
     def __init__(
-        self, router: Router[Endpoint], requests_max: int = REQUESTS_MAX, body_seconds_max: float = BODY_SECONDS_MAX
+        self,
+        router: Router[Endpoint],
+        trusted_proxies: TrustedProxies,
+        requests_max: int = REQUESTS_MAX,
+        body_seconds_max: float = BODY_SECONDS_MAX,
     ) -> None:
         self._router = router
+        self._trusted_proxies = trusted_proxies
         self._body_seconds_max = body_seconds_max
         self._requests_max = requests_max
         self._in_flight = 0
@@ -50,7 +56,8 @@ class Gateway:
         """See https://asgi.readthedocs.io: one call a request."""
         begun = perf_counter()
         headers = header_map(scope["headers"])
-        call = begin_request(headers)
+        peer, _ = scope.get("client") or ("", 0)
+        call = begin_request(headers, self._trusted_proxies.client_of(peer, headers.get(b"x-forwarded-for", b"")))
         begin_call(call)
         request = Request(scope["raw_path"], scope["query_string"], headers, receive, call)
         route, status = _NO_ROUTE, STATUS_CLIENT_GONE
@@ -76,7 +83,7 @@ class Gateway:
             if _access_log.isEnabledFor(level):
                 milliseconds = round((perf_counter() - begun) * 1000, 2)
                 fields = {"method": scope["method"], "route": route, "status": int(status), "ms": milliseconds}
-                _access_log.log(level, "request", extra={"fields": fields})
+                _access_log.log(level, "request", extra={"fields": fields | {"client": call.client_address}})
 
     async def _admit(self, endpoint: Endpoint, request: Request) -> Response:
         """Let the endpoint answer, unless too many do; probes are always answered, load is no reason to restart."""

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from chassis.client_address import GATEWAY
 from chassis.config import Environment
+from chassis.mesh import MeshConfig
 from chassis.tls import Tls
+from gateway.client_address import TrustedProxies
 
 PORT_DEFAULT = 5000
 
@@ -15,7 +18,7 @@ LAME_DUCK_SECONDS_DEFAULT = 1.0
 
 @dataclass(frozen=True)
 class GatewayConfig:
-    """Where to listen, where the services are, and how the process ends.
+    """Where to listen, where the services are, who the gateway is to them, and how the process ends.
 
     ``lame_duck_seconds`` lie between "not ready" and the end of listening: whoever spreads requests over
     gateways sends them elsewhere meanwhile, and a restart loses none. ``drain_seconds`` is how long
@@ -24,7 +27,8 @@ class GatewayConfig:
 
     listen_host: str
     port: int
-    auth_address: str
+    mesh: MeshConfig
+    trusted_proxies: TrustedProxies
     orders_address: str
     inventory_address: str
     notifier_address: str
@@ -44,7 +48,8 @@ class GatewayConfig:
         config = cls(
             listen_host=env.text("LISTEN_HOST", "0.0.0.0"),  # noqa: S104 - a container serves its pod's address
             port=env.port("PORT", PORT_DEFAULT),
-            auth_address=env.address("AUTH_ADDR", "dns:///localhost:50051"),
+            mesh=MeshConfig.read(env, identity=True),
+            trusted_proxies=TrustedProxies.read(env),
             orders_address=env.address("ORDERS_ADDR", "dns:///localhost:50052"),
             inventory_address=env.address("INVENTORY_ADDR", "dns:///localhost:50053"),
             notifier_address=env.address("NOTIFIER_ADDR", "dns:///localhost:50054"),
@@ -54,5 +59,7 @@ class GatewayConfig:
             lame_duck_seconds=env.seconds("LAME_DUCK_SECONDS", LAME_DUCK_SECONDS_DEFAULT),
             drain_seconds=env.seconds("DRAIN_SECONDS", 8.0),
         )
+        if config.mesh.client_id not in ("", GATEWAY):
+            env.problem("SERVICE_CLIENT_ID", f"must be {GATEWAY}: services know the gateway by it")
         env.check()
         return config

@@ -13,7 +13,7 @@ from chassis.violations import Violations
 DEADLINE_SECONDS_MAX = 60.0
 """The longest that a caller can have the gateway wait, whatever its ``Grpc-Timeout`` says."""
 
-AUTHORIZATION_LENGTH_MAX = 6 * 1024
+AUTHORIZATION_LENGTH_MAX = 5 * 1024
 """More than any token that services take (4 KiB), and with all other metadata less than the 8 KiB from
 which on gRPC servers refuse calls."""
 
@@ -26,7 +26,7 @@ _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH_MAX}}}")
 _NOT_METADATA = re.compile(r"[^\x20-\x7e]")
 
 
-def begin_request(headers: Mapping[bytes, bytes]) -> Call:
+def begin_request(headers: Mapping[bytes, bytes], client_address: str) -> Call:
     """The call that a request begins: its id and trace, new ones when it has none that can be used."""
     request_id = headers.get(b"x-request-id", b"").decode("latin-1")
     traceparent = headers.get(b"traceparent", b"").decode("latin-1")
@@ -34,6 +34,7 @@ def begin_request(headers: Mapping[bytes, bytes]) -> Call:
         request_id if is_request_id(request_id) else new_request_id(),
         traceparent if is_traceparent(traceparent) else _new_traceparent(),
         monotonic() + DEADLINE_SECONDS_DEFAULT,
+        client_address=client_address,
     )
 
 

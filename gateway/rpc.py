@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
@@ -13,6 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from chassis.client_address import ADDRESS_KEY, PROOF_KEY
 from chassis.idempotency import METADATA_KEY, REPLAYED_KEY
 from chassis.interceptors.begin import REQUEST_ID_KEY, TRACEPARENT_KEY
 from chassis.tls import hint
@@ -36,11 +38,14 @@ _PRIVATE_PREFIX = "/api"
 
 Metadata = list[tuple[str, str]]
 
+Proof = Callable[[], str]
+"""Gives the token of the gateway itself, or the empty text: services then do not know for whom it calls."""
+
 
 class RpcEndpoint:
     """Answers requests by calling a method of a service. What can be known before a request is known here."""
 
-    def __init__(self, rule: Rule, channel: grpc.aio.Channel) -> None:
+    def __init__(self, rule: Rule, channel: grpc.aio.Channel, proof: Proof) -> None:
         method = rule.method
         response_class: type[Message] = GetMessageClass(method.output_type)
         self._request_class: type[Message] = GetMessageClass(method.input_type)
@@ -50,6 +55,7 @@ class RpcEndpoint:
             response_deserializer=response_class.FromString,
         )
         self._rule = rule
+        self._proof = proof
         self._takes_key = _KEY_FIELD in method.input_type.fields_by_name
         self._bound = frozenset(fields[0].name for fields in rule.variables) | (
             frozenset({rule.body.name})
@@ -103,7 +109,13 @@ class RpcEndpoint:
         codec.merge(value, message, found)
 
     def _metadata(self, request: Request, message: Any, found: BoundedViolations) -> Metadata:
-        metadata = [(REQUEST_ID_KEY, request.call.request_id), (TRACEPARENT_KEY, request.call.traceparent)]
+        metadata = [
+            (REQUEST_ID_KEY, request.call.request_id),
+            (TRACEPARENT_KEY, request.call.traceparent),
+            (ADDRESS_KEY, request.call.client_address),
+        ]
+        if proof := self._proof():
+            metadata.append((PROOF_KEY, f"Bearer {proof}"))
         token = authorization(request.headers)
         if token:
             metadata.append(("authorization", token))

@@ -103,9 +103,8 @@ def _caller_token(context: Context) -> str:
     no token, so nobody before us can have meant another one than we do.
     """
     metadata = context.invocation_metadata() or ()
-    return bearer_token(
-        ", ".join(value for key, value in metadata if key == "authorization" and isinstance(value, str))
-    )
+    values = [value for key, value in metadata if key == "authorization" and isinstance(value, str)]
+    return bearer_token(", ".join(values))
 
 
 def bearer_token(value: str) -> str:

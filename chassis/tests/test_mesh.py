@@ -59,6 +59,25 @@ async def test_without_auth_and_without_a_token_calls_fail_at_once(
     assert await token.token() == "token-1"
 
 
+async def test_who_can_do_without_a_token_never_waits_for_one(
+    auth: Auth, stub: Any, at: Callable[[float], None]
+) -> None:
+    token = ServiceToken(stub, CONFIG)
+    auth.answers.clear()
+    assert (token.at_hand(), token.at_hand()) == ("", "")
+
+    auth.answers.set()
+    async with asyncio.timeout(5):
+        while not token.at_hand():
+            await asyncio.sleep(0)
+    at(299)
+    auth.answers.clear()
+    young = token.at_hand()
+    at(301)
+
+    assert (young, token.at_hand()) == ("token-1", "")
+
+
 async def test_many_callers_share_one_renewal(auth: Auth, stub: Any) -> None:
     token = ServiceToken(stub, CONFIG)
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 import grpc
@@ -17,6 +18,8 @@ from chassis.server import Application, Service, running_server
 from chassis.testing import TEST_SERVER, TestIssuer
 from gateway.app import build_gateway
 from gateway.asgi import Gateway
+from gateway.client_address import TrustedProxies
+from gateway.rpc import Proof
 from gateway.server import running
 
 DRAIN_SECONDS = 5.0
@@ -93,12 +96,24 @@ async def listening(
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
+def gateway_to(
+    services: Mapping[str, ServiceDescriptor],
+    channels: Mapping[str, grpc.aio.Channel],
+    *,
+    proof: Proof = str,
+    trusted: Sequence[str] = (),
+) -> Gateway:
+    """A gateway that trusts these networks; without ``proof`` it cannot say who it is."""
+    proxies = TrustedProxies(tuple(ip_network(network) for network in trusted))
+    return build_gateway(services, channels, proof=proof, trusted_proxies=proxies)
+
+
 @asynccontextmanager
 async def gateway_over(services: Mapping[str, ServiceDescriptor], backend: Backend) -> AsyncIterator[str]:
     """The URL of a real gateway in front of a real server of ``services``."""
     async with (
         channels_to(services, backend) as channels,
-        listening(build_gateway(services, channels)) as url,
+        listening(gateway_to(services, channels)) as url,
     ):
         yield url
 
@@ -115,4 +130,4 @@ async def exchange(url: str, *parts: bytes) -> bytes:
     return answer
 
 
-__all__: Sequence[str] = ("Backend", "Received", "channels_to", "exchange", "gateway_over", "listening")
+__all__: Sequence[str] = ("Backend", "Received", "channels_to", "exchange", "gateway_over", "gateway_to", "listening")

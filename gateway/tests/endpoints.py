@@ -4,6 +4,7 @@ import asyncio
 
 from gateway.asgi import Gateway
 from gateway.body import BODY_SECONDS_MAX
+from gateway.client_address import TrustedProxies
 from gateway.exchange import Endpoint, Request, Response
 from gateway.health import Alive, Ready
 from gateway.router import Router
@@ -41,4 +42,4 @@ def gateway_of(slow: Slow, requests_max: int = 10, body_seconds_max: float = BOD
     endpoints: list[Endpoint] = [slow, Alive(), Ready({}, ())]
     for endpoint in endpoints:
         router.add("GET", parse_template(endpoint.route), endpoint)
-    return Gateway(router, requests_max, body_seconds_max)
+    return Gateway(router, TrustedProxies(), requests_max, body_seconds_max)

@@ -9,13 +9,14 @@ import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from chassis.channels import open_channel
-from gateway.app import SERVICES, build_gateway
+from gateway.app import SERVICES
 from gateway.asgi import Gateway
+from gateway.client_address import TrustedProxies
 from gateway.exchange import Endpoint
 from gateway.health import Ready
 from gateway.router import Router
 from gateway.template import parse_template
-from gateway.tests.backend import Backend, channels_to, listening
+from gateway.tests.backend import Backend, channels_to, gateway_to, listening
 
 
 async def test_alive_and_ready_with_every_service(anybody: httpx.AsyncClient) -> None:
@@ -36,7 +37,7 @@ async def test_alive_but_not_ready_without_one_that_is_required(backend: Backend
     async with (
         channels_to({"orders": orders}, backend) as channels,
         open_channel(nowhere, inventory) as dead,
-        listening(build_gateway({"orders": orders, "inventory": inventory}, {**channels, "inventory": dead})) as url,
+        listening(gateway_to({"orders": orders, "inventory": inventory}, {**channels, "inventory": dead})) as url,
         httpx.AsyncClient(base_url=url) as client,
     ):
         alive, ready = await client.get("/healthz"), await client.get("/readyz")
@@ -57,7 +58,7 @@ async def test_ready_without_the_notifier_and_says_that_it_is_down(backend: Back
     async with (
         channels_to(others, backend) as channels,
         open_channel(nowhere, notifier) as dead,
-        listening(build_gateway(SERVICES, {**channels, "notifier": dead})) as url,
+        listening(gateway_to(SERVICES, {**channels, "notifier": dead})) as url,
         httpx.AsyncClient(base_url=url) as client,
     ):
         ready = await client.get("/readyz")
@@ -110,7 +111,7 @@ async def gateway_that_asks(health: health_pb2_grpc.HealthServicer) -> AsyncIter
         router: Router[Endpoint] = Router()
         ready = Ready({"orders": ("orders", channel)}, {"orders"})
         router.add("GET", parse_template(Ready.route), ready)
-        async with listening(Gateway(router)) as url, httpx.AsyncClient(base_url=url) as client:
+        async with listening(Gateway(router, TrustedProxies())) as url, httpx.AsyncClient(base_url=url) as client:
             yield client
     await server.stop(None)
 

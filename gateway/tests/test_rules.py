@@ -3,9 +3,10 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.app import SERVICES, build_gateway
+from gateway.app import SERVICES
 from gateway.errors import UnsupportedRule
 from gateway.rules import read_rules
+from gateway.tests.backend import gateway_to
 from gateway.tests.contracts import library
 
 
@@ -49,4 +50,4 @@ async def test_two_methods_for_one_path_stop_the_start() -> None:
 
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
         with pytest.raises(UnsupportedRule, match="two methods answer GET /books"):
-            build_gateway({"library": service}, {"library": channel})
+            gateway_to({"library": service}, {"library": channel})

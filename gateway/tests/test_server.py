@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from chassis.config import ConfigError
+from gateway.client_address import TrustedProxies
 from gateway.config import GatewayConfig
 from gateway.protocol import HEAD_BYTES_MAX
 from gateway.server import LAST_REQUEST_SECONDS
@@ -23,6 +24,7 @@ from gateway.tests.endpoints import Slow, gateway_of
 
 PATIENCE_SECONDS = 10
 ENDLESS_BYTES = 10_000_000
+IDENTITY = {"SERVICE_CLIENT_ID": "gateway", "SERVICE_CLIENT_SECRET": "s" * 32}
 
 
 async def begin_a_body(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -255,26 +257,40 @@ async def test_the_log_has_the_route_and_neither_query_nor_token(
 
     (line,) = access_lines(caplog)
     assert (line["method"], line["route"], line["status"]) == ("GET", "/api/inventory/{sku}", 400)
+    assert line["client"] == "127.0.0.1"
     ours = " ".join(f"{r.getMessage()} {getattr(r, 'fields', '')}" for r in caplog.records if r.name != "httpx")
     assert "s3cret" not in ours
 
 
 def test_every_wrong_key_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"PORT .*LAME_DUCK_SECONDS .*DRAIN_SECONDS"):
-        GatewayConfig.from_environment({"PORT": "http", "LAME_DUCK_SECONDS": "0", "DRAIN_SECONDS": "-1"})
+    wrong = {"PORT": "http", "TRUSTED_PROXIES": "me", "LAME_DUCK_SECONDS": "0", "DRAIN_SECONDS": "-1"}
+    with pytest.raises(ConfigError, match=r"PORT .*TRUSTED_PROXIES .*LAME_DUCK_SECONDS .*DRAIN_SECONDS"):
+        GatewayConfig.from_environment(IDENTITY | wrong)
+
+
+@pytest.mark.parametrize("key", IDENTITY)
+def test_the_gateway_says_who_it_is(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{key} "):
+        GatewayConfig.from_environment({name: value for name, value in IDENTITY.items() if name != key})
+
+
+def test_services_know_the_gateway_by_one_name_only() -> None:
+    with pytest.raises(ConfigError, match=r"^SERVICE_CLIENT_ID must be gateway"):
+        GatewayConfig.from_environment(IDENTITY | {"SERVICE_CLIENT_ID": "orders"})
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
-    config = GatewayConfig.from_environment({})
+    config = GatewayConfig.from_environment(IDENTITY)
 
     assert (config.listen_host, config.port) == ("0.0.0.0", 5000)  # noqa: S104 - it is the default
-    assert (config.auth_address, config.orders_address) == ("dns:///localhost:50051", "dns:///localhost:50052")
+    assert (config.mesh.auth_address, config.orders_address) == ("dns:///localhost:50051", "dns:///localhost:50052")
     assert config.lame_duck_seconds + LAST_REQUEST_SECONDS + config.drain_seconds < 9.5, "with the rest, 10 s"
     assert (config.inventory_address, config.notifier_address) == ("dns:///localhost:50053", "dns:///localhost:50054")
+    assert config.trusted_proxies == TrustedProxies()
 
 
 async def start_process(port: int, directory: Path) -> Process:
-    environment = {**os.environ, "PORT": str(port), "LISTEN_HOST": "127.0.0.1", "LOG_FORMAT": "text"}
+    environment = {**os.environ, **IDENTITY, "PORT": str(port), "LISTEN_HOST": "127.0.0.1", "LOG_FORMAT": "text"}
     environment["PYTHONPATH"] = str(Path(__file__).parents[2])
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "gateway", env=environment, cwd=directory, stderr=PIPE, stdout=PIPE

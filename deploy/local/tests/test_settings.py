@@ -119,14 +119,15 @@ def test_an_isolated_stack_ignores_what_the_environment_names() -> None:
 
 
 def test_each_process_is_told_its_own_keys_only(tmp_path: Path) -> None:
-    settings = Settings.read({"HOLD_SECONDS": "10", "SWEEP_AGE_SECONDS": "5"})
+    settings = Settings.read({"HOLD_SECONDS": "10", "SWEEP_AGE_SECONDS": "5", "TRUSTED_PROXIES": "10.0.0.0/8"})
     told = mesh_environments(settings, kept_secrets(StateDirectory(tmp_path)))
 
     assert [name for name, keys in told.items() if "JWT_SECRET" in keys] == ["auth"]
     assert [name for name, keys in told.items() if "HOLD_SECONDS" in keys] == ["inventory", "orders"]
     assert [name for name, keys in told.items() if "SWEEP_AGE_SECONDS" in keys] == ["orders"]
     assert [name for name, keys in told.items() if "AWS_SES_SENDER_EMAIL" in keys] == ["notifier"]
-    assert [name for name, keys in told.items() if "SERVICE_CLIENT_SECRET" in keys] == ["orders", "notifier"]
+    assert [name for name, keys in told.items() if "SERVICE_CLIENT_SECRET" in keys] == ["orders", "notifier", "gateway"]
+    assert [name for name, keys in told.items() if "TRUSTED_PROXIES" in keys] == ["gateway"]
     assert "MONGO_URI" not in told["gateway"]
 
 
