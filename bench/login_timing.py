@@ -23,6 +23,7 @@ from services.auth.announcements import Announcer, MemoryAnnouncements
 from services.auth.end_sessions import EndSessions
 from services.auth.errors import InvalidCredentials
 from services.auth.keys import KeyRing
+from services.auth.limits import unlimited
 from services.auth.login import Login
 from services.auth.memory_store import MemoryStore
 from services.auth.passwords import Passwords
@@ -60,8 +61,8 @@ async def measure(tries: int) -> Timing:
         announcer = Announcer(store, MemoryAnnouncements(), revocations, clock)
         end_sessions = EndSessions(store, revocations, announcer, clock)
         token_pairs = TokenPairs(AccessTokens(keys, clock), refresh_tokens, clock)
-        login = Login(store, passwords, token_pairs, end_sessions, clock)
-        await Register(store, passwords, clock)(KNOWN, token_urlsafe(), "")
+        login = Login(store, passwords, token_pairs, end_sessions, clock, unlimited())
+        await Register(store, passwords, clock, unlimited())(KNOWN, token_urlsafe(), "")
         taken: dict[str, list[float]] = {KNOWN: [], UNKNOWN: []}
         for number in range(tries):
             for email in (KNOWN, UNKNOWN) if number % 2 else (UNKNOWN, KNOWN):

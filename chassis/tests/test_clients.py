@@ -12,6 +12,7 @@ from chassis.call import Call, current_call
 from chassis.interceptors import client as client_layer
 from chassis.server import Service
 from chassis.testing import TestIssuer, bearer, served
+from chassis.tests.part_of_auth import PartOfAuth
 from ordermesh.auth.v1 import auth_service_pb2 as pb
 from ordermesh.auth.v1 import auth_service_pb2_grpc as pb_grpc
 
@@ -19,7 +20,7 @@ HERE = "127.0.0.1"
 THERE = "203.0.113.9"
 
 
-class Auth(pb_grpc.AuthServiceServicer):
+class Auth(PartOfAuth):
     """Remembers the calls that it answers."""
 
     def __init__(self) -> None:
@@ -32,11 +33,6 @@ class Auth(pb_grpc.AuthServiceServicer):
     async def GetCurrentUser(self, request: Any, context: Any) -> pb.User:
         self._remember()
         return pb.User()
-
-    async def Register(self, request: Any, context: Any) -> Any: ...
-    async def Login(self, request: Any, context: Any) -> Any: ...
-    async def RefreshToken(self, request: Any, context: Any) -> Any: ...
-    async def IssueServiceToken(self, request: Any, context: Any) -> Any: ...
 
     def _remember(self) -> None:
         call = current_call()

@@ -22,12 +22,21 @@ DEAD_LETTERS = ("AWS_SQS_DLQ_URL",)
 MOTO_QUEUE_DEPTH_MAX = 50
 """moto takes time in proportion to what waits in a queue, for every call: it must stay short."""
 
+LIMITS = (
+    *("LOGIN_LIMIT_ACCOUNT", "LOGIN_LIMIT_ADDRESS", "LOGIN_LIMIT_GLOBAL"),
+    *("REGISTER_LIMIT_ADDRESS", "REGISTER_LIMIT_GLOBAL"),
+    *("REFRESH_LIMIT_SESSION", "REFRESH_LIMIT_ADDRESS", "REFRESH_LIMIT_GLOBAL"),
+)
+GENEROUS_LIMIT = "1000000/60"
+"""Whoever uses a local stack comes from one address, and tests, benchmarks and the fault rig log in far more often
+than people do. The defaults are for production; here every limit is asked, and none is in the way."""
+
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 TUNABLE = {
     "auth": (
         *(*SERVER, *SIGNING_SECRETS, "JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS", "JWT_REFRESH_SECRET_PREVIOUS"),
-        *("PASSWORD_MEMORY_KIB", "PASSWORD_ROUNDS"),
+        *("PASSWORD_MEMORY_KIB", "PASSWORD_ROUNDS", *LIMITS),
     ),
     "inventory": (*SERVER, "HOLD_SECONDS"),
     "orders": (*SERVER, "HOLD_SECONDS", "RELAY_LEASE_SECONDS", "SWEEP_AGE_SECONDS", "QUEUE_DEPTH_MAX"),
@@ -73,6 +82,7 @@ def mesh_environments(settings: Settings, secrets: Mapping[str, str]) -> dict[st
         "auth": {
             **stores,
             "SERVICE_CLIENTS": service_clients(secrets),
+            **dict.fromkeys(LIMITS, GENEROUS_LIMIT),
             **{key: secrets[key] for key in SIGNING_SECRETS},
         },
         "inventory": {**stores, **auth},

@@ -7,7 +7,9 @@ from functools import partial
 from chassis.clock import Clock, SystemClock
 from chassis.crash_points import around
 from chassis.mongo import MongoConfig, open_database, require_replica_set
+from chassis.rate_limits import RateLimits
 from chassis.redis import open_redis
+from chassis.redis_counts import open_redis_counts
 from chassis.revocations import Revocations
 from chassis.server import Application, Service
 from chassis.tokens import TokenVerifier
@@ -21,6 +23,7 @@ from services.auth.end_sessions import EndSessions
 from services.auth.get_current_user import GetCurrentUser
 from services.auth.issue_service_token import IssueServiceToken
 from services.auth.keys import KeyRing, LocalKeys
+from services.auth.limits import AuthLimits
 from services.auth.login import Login
 from services.auth.logout import Logout, LogoutAll
 from services.auth.mongo_store import MongoStore
@@ -43,18 +46,19 @@ def build_auth(
     refresh_tokens: RefreshTokens,
     clients: ServiceClients,
     end_sessions: EndSessions,
+    limits: AuthLimits,
     clock: Clock,
 ) -> AuthServicer:
     """The servicer with its use cases."""
     access_tokens = AccessTokens(keys, clock)
     token_pairs = TokenPairs(access_tokens, refresh_tokens, clock)
     return AuthServicer(
-        register=Register(store, passwords, clock),
-        login=Login(store, passwords, token_pairs, end_sessions, clock),
-        refresh=Refresh(store, refresh_tokens, token_pairs, end_sessions, clock),
+        register=Register(store, passwords, clock, limits),
+        login=Login(store, passwords, token_pairs, end_sessions, clock, limits),
+        refresh=Refresh(store, refresh_tokens, token_pairs, end_sessions, clock, limits),
         logout=Logout(store, refresh_tokens, end_sessions),
         logout_all=LogoutAll(store, end_sessions),
-        change_password=ChangePassword(store, passwords, end_sessions, clock),
+        change_password=ChangePassword(store, passwords, end_sessions, clock, limits),
         set_user_role=SetUserRole(store, end_sessions, clock),
         get_current_user=GetCurrentUser(store),
         issue_service_token=IssueServiceToken(clients, access_tokens),
@@ -73,11 +77,16 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
     """Open what auth needs, in order; close it in reverse."""
     clock = SystemClock()
     keys = KeyRing.derive(config.jwt_secret, config.jwt_secret_next, config.jwt_secret_previous)
-    async with open_database(config.mongo) as database, open_redis(config.redis) as redis:
+    async with (
+        open_database(config.mongo) as database,
+        open_redis(config.redis) as redis,
+        open_redis_counts(config.redis) as counts,
+    ):
         store = around(MongoStore(database), STORE_PORT)
         announcements = around(RedisAnnouncements(redis), ANNOUNCEMENTS_PORT)
         revocations = Revocations(clock)
         announcer = Announcer(store, announcements, revocations, clock)
+        rates = RateLimits(counts, config.jwt_refresh_secret, clock)
         with closing(Passwords(config.hash_parameters)) as passwords:
             servicer = build_auth(
                 store=store,
@@ -86,6 +95,7 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
                 refresh_tokens=RefreshTokens(config.jwt_refresh_secret, config.jwt_refresh_secret_previous),
                 clients=config.service_clients,
                 end_sessions=EndSessions(store, revocations, announcer, clock),
+                limits=AuthLimits(config.limits, rates),
                 clock=clock,
             )
             yield Application(
@@ -95,7 +105,7 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
                     ("MongoDB", partial(require_replica_set, database)),
                     ("the indexes of users and sessions", store.create_indexes),
                 ],
-                loops=[("announcements", announcer.run)],
+                loops=[("announcements", announcer.run), ("limits", rates.keep_settled)],
             )
 
 

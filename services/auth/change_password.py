@@ -8,6 +8,7 @@ from chassis.clock import Clock
 from chassis.violations import Violations
 from services.auth.end_sessions import EndSessions
 from services.auth.errors import AccountGone, SessionOver, WrongPassword
+from services.auth.limits import AuthLimits
 from services.auth.new_password import fault_of
 from services.auth.passwords import PASSWORD_LENGTH_MAX, Passwords
 from services.auth.security_log import Event, note
@@ -28,6 +29,7 @@ class ChangePassword:
     passwords: Passwords
     end_sessions: EndSessions
     clock: Clock
+    limits: AuthLimits
 
     async def __call__(self, caller: Identity, old_password: str, new_password: str) -> None:
         """Change the password of the caller's account.
@@ -35,6 +37,7 @@ class ChangePassword:
         :raises InvalidArgument: with everything that is wrong with the request.
         :raises AccountGone: when the account was removed.
         :raises SessionOver: when the caller's session has ended.
+        :raises RateLimited: when it was tried too often; such tries count like failed logins of the account.
         :raises WrongPassword: when the old password is wrong.
         :raises HashingOverloaded: when too many passwords wait.
         """
@@ -56,12 +59,13 @@ class ChangePassword:
         session = await self.store.session(caller.session_id)
         if session is None or session.is_over(self.clock.now()) or not session.is_of(user):
             raise SessionOver
-        verdict = await self.passwords.verify(old_password, user.password_hash)
-        if verdict.fault:
-            _log.error("user %s cannot change their password: its hash %s", user.user_id, verdict.fault)
-        if not verdict.matches:
-            note(Event.PASSWORD_CHANGE_REFUSED, user_id=user.user_id, session_id=session.session_id)
-            raise WrongPassword
+        with self.limits.login(user.email):
+            verdict = await self.passwords.verify(old_password, user.password_hash)
+            if verdict.fault:
+                _log.error("user %s cannot change their password: its hash %s", user.user_id, verdict.fault)
+            if not verdict.matches:
+                note(Event.PASSWORD_CHANGE_REFUSED, user_id=user.user_id, session_id=session.session_id)
+                raise WrongPassword
         new_hash = await self.passwords.hash(new_password)
         return await self.store.change_password(user.user_id, user.password_hash, new_hash)
 

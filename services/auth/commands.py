@@ -22,6 +22,7 @@ from services.auth.errors import EmailTaken
 from services.auth.grant_role import GrantRole
 from services.auth.hash_parameters import DEFAULT_PARAMETERS, HashParameters
 from services.auth.import_users import ImportUsers
+from services.auth.limits import unlimited
 from services.auth.passwords import Passwords
 from services.auth.register import Register
 from services.auth.store import AuthStore
@@ -96,7 +97,7 @@ async def create_user(
     """
     with closing(Passwords(parameters, threads=1)) as passwords:
         try:
-            user = await Register(store, passwords, SystemClock())(email, password, name)
+            user = await Register(store, passwords, SystemClock(), unlimited())(email, password, name)
         except EmailTaken:
             line = f"{email} exists already"
         else:

@@ -9,6 +9,7 @@ from chassis.mongo import MongoConfig
 from chassis.redis import RedisConfig
 from chassis.server import ServerConfig
 from services.auth.hash_parameters import HashParameters
+from services.auth.limits import LimitsConfig
 from services.auth.service_clients import ServiceClients
 
 GRPC_PORT_DEFAULT = 50051
@@ -32,6 +33,7 @@ class AuthConfig:
     jwt_refresh_secret_previous: Secret | None
     service_clients: ServiceClients
     hash_parameters: HashParameters
+    limits: LimitsConfig
 
     @classmethod
     def from_environment(cls, values: Mapping[str, str]) -> Self:
@@ -51,6 +53,7 @@ class AuthConfig:
             jwt_refresh_secret_previous=env.secret("JWT_REFRESH_SECRET_PREVIOUS", required=False),
             service_clients=ServiceClients.read(env),
             hash_parameters=HashParameters.read(env),
+            limits=LimitsConfig.read(env),
         )
         env.check()
         return config

@@ -16,6 +16,7 @@
     +-- EmailTaken              EMAIL_TAKEN
     ResourceExhausted
     +-- HashingOverloaded       OVERLOADED              too many passwords wait to be hashed
+    +-- RateLimited             RATE_LIMITED            it was tried too often (chassis.rate_limits)
 """
 
 from chassis.errors import AlreadyExists, NotFound, PermissionDenied, ResourceExhausted, Unauthenticated

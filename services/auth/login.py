@@ -8,6 +8,7 @@ from chassis.violations import Violations
 from services.auth.email_address import NotAnAddress, normalise
 from services.auth.end_sessions import EndSessions
 from services.auth.errors import InvalidCredentials
+from services.auth.limits import AuthLimits
 from services.auth.passwords import PASSWORD_LENGTH_MAX, Passwords
 from services.auth.security_log import Event, note
 from services.auth.session import Session, begin_session
@@ -26,22 +27,25 @@ class Login:
     token_pairs: TokenPairs
     end_sessions: EndSessions
     clock: Clock
+    limits: AuthLimits
 
     async def __call__(self, email: str, password: str) -> TokenPair:
         """The first tokens of a new session.
 
         :raises InvalidArgument: when there is no address or no password, or it cannot be one.
+        :raises RateLimited: when it was tried too often, whether there is such an account or not.
         :raises InvalidCredentials: when the address is unknown or the password is wrong.
         :raises HashingOverloaded: when too many passwords wait.
         """
         email = _checked(email, password)
-        user = await self.store.user_with_email(email)
-        verdict = await self.passwords.verify(password, user.password_hash if user else None)
-        if user is not None and verdict.fault:
-            _log.error("user %s cannot log in: their password hash %s", user.user_id, verdict.fault)
-        if user is None or not verdict.matches:
-            note(Event.LOGIN_REFUSED, user_id=user.user_id if user else None)
-            raise InvalidCredentials
+        with self.limits.login(email):
+            user = await self.store.user_with_email(email)
+            verdict = await self.passwords.verify(password, user.password_hash if user else None)
+            if user is not None and verdict.fault:
+                _log.error("user %s cannot log in: their password hash %s", user.user_id, verdict.fault)
+            if user is None or not verdict.matches:
+                note(Event.LOGIN_REFUSED, user_id=user.user_id if user else None)
+                raise InvalidCredentials
         if verdict.new_hash is not None:
             await self.store.replace_password_hash(user.user_id, user.password_hash, verdict.new_hash)
         session = begin_session(user, self.clock.now())

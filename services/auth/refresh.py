@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from chassis.clock import Clock
 from services.auth.end_sessions import EndSessions
 from services.auth.errors import InvalidRefreshToken
+from services.auth.limits import AuthLimits
 from services.auth.refresh_tokens import PresentedToken, RefreshTokens, check_refresh_token, parse_refresh_token
 from services.auth.security_log import Event, note
 from services.auth.session import Session
@@ -25,18 +26,22 @@ class Refresh:
     token_pairs: TokenPairs
     end_sessions: EndSessions
     clock: Clock
+    limits: AuthLimits
 
     async def __call__(self, refresh_token: str) -> TokenPair:
         """The next tokens of the session. The account is read again: its role may have changed.
 
         :raises InvalidArgument: when there is no token, or it is far too long.
+        :raises RateLimited: when it was tried too often.
         :raises InvalidRefreshToken: when it is not ours, was used up, or its session is over.
         """
         check_refresh_token(refresh_token)
+        self.limits.refresh()
         token = parse_refresh_token(refresh_token)
         session = await self._session_of(token)
         if token is None or session is None or session.is_over(self.clock.now()):
             raise InvalidRefreshToken
+        self.limits.refresh_of(session.session_id)
         user = await self.store.user(session.user_id)
         if user is None or not session.is_of(user):
             raise InvalidRefreshToken

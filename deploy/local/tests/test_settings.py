@@ -11,6 +11,7 @@ from deploy.local.ports import Port, require_free
 from deploy.local.services import mesh_environments, mesh_processes
 from deploy.local.settings import MESH, SERVICES, Settings, isolated
 from deploy.local.state import StateDirectory
+from services.auth.config import AuthConfig
 
 ALL = {"mongod", "redis", "moto"}
 
@@ -129,6 +130,17 @@ def test_each_process_is_told_its_own_keys_only(tmp_path: Path) -> None:
     assert [name for name, keys in told.items() if "SERVICE_CLIENT_SECRET" in keys] == ["orders", "notifier", "gateway"]
     assert [name for name, keys in told.items() if "TRUSTED_PROXIES" in keys] == ["gateway"]
     assert "MONGO_URI" not in told["gateway"]
+
+
+def test_no_limit_is_in_the_way_unless_the_environment_sets_one(tmp_path: Path) -> None:
+    settings = Settings.read({"LOGIN_LIMIT_ACCOUNT": "10/60"})
+    told = mesh_environments(settings, kept_secrets(StateDirectory(tmp_path)))["auth"]
+
+    limits = AuthConfig.from_environment(told).limits
+
+    assert limits.login_account.count == 10
+    others = [limit.count or 0 for limit in vars(limits).values() if limit != limits.login_account]
+    assert min(others) >= 1_000_000
 
 
 def test_a_secret_of_the_environment_wins_also_from_a_file(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from services.auth.announcements import Announcements, Announcer, MemoryAnnounce
 from services.auth.change_password import ChangePassword
 from services.auth.end_sessions import EndSessions
 from services.auth.keys import KeyRing
+from services.auth.limits import AuthLimits, unlimited
 from services.auth.login import Login
 from services.auth.logout import Logout, LogoutAll
 from services.auth.passwords import Passwords
@@ -27,6 +28,13 @@ from services.auth.token_pairs import TokenPairs
 
 JWT_SECRET = Secret("the secret that access tokens are signed with")
 REFRESH_SECRET = Secret("the secret that refresh tokens are made with")
+
+
+def end_sessions_over(store: AuthStore, clock: ManualClock, announcements: Announcements | None = None) -> EndSessions:
+    """What ends sessions; nothing is announced unless the test says so."""
+    revocations = Revocations(clock)
+    announcer = Announcer(store, announcements or MemoryAnnouncements(), revocations, clock)
+    return EndSessions(store, revocations, announcer, clock)
 
 
 @dataclass(frozen=True)
@@ -67,26 +75,30 @@ class Auth:
 
 
 def auth_over(
-    store: AuthStore, passwords: Passwords, clock: ManualClock, announcements: Announcements | None = None
+    store: AuthStore,
+    passwords: Passwords,
+    clock: ManualClock,
+    *,
+    announcements: Announcements | None = None,
+    limits: AuthLimits | None = None,
 ) -> Auth:
-    """The use cases over a store. Nothing is announced unless the test says so."""
+    """The use cases over a store; without limits nothing is too often."""
+    limits = limits or unlimited()
     refresh_tokens = RefreshTokens(REFRESH_SECRET)
     pairs = TokenPairs(AccessTokens(KeyRing.derive(JWT_SECRET), clock), refresh_tokens, clock)
-    revocations = Revocations(clock)
-    announcer = Announcer(store, announcements or MemoryAnnouncements(), revocations, clock)
-    end_sessions = EndSessions(store, revocations, announcer, clock)
+    end_sessions = end_sessions_over(store, clock, announcements)
     return Auth(
         store=store,
         clock=clock,
-        register=Register(store, passwords, clock),
-        login=Login(store, passwords, pairs, end_sessions, clock),
-        refresh=Refresh(store, refresh_tokens, pairs, end_sessions, clock),
+        register=Register(store, passwords, clock, limits),
+        login=Login(store, passwords, pairs, end_sessions, clock, limits),
+        refresh=Refresh(store, refresh_tokens, pairs, end_sessions, clock, limits),
         logout=Logout(store, refresh_tokens, end_sessions),
         logout_all=LogoutAll(store, end_sessions),
-        change_password=ChangePassword(store, passwords, end_sessions, clock),
+        change_password=ChangePassword(store, passwords, end_sessions, clock, limits),
         set_user_role=SetUserRole(store, end_sessions, clock),
-        revocations=revocations,
-        announcer=announcer,
+        revocations=end_sessions.revocations,
+        announcer=end_sessions.announcer,
     )
 
 

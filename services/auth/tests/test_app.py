@@ -22,6 +22,7 @@ def config(mongo_uri: str, database: Database, **more: str) -> AuthConfig:
             "MONGO_URI": mongo_uri_of(mongo_uri, database),
             "JWT_SECRET": JWT_SECRET.reveal(),
             "JWT_REFRESH_SECRET": REFRESH_SECRET.reveal(),
+            "REDIS_URL": "redis://127.0.0.1:1/0",
             "SERVICE_CLIENTS": f"orders:{sha256(b'secret').hexdigest()}",
             **more,
         }

@@ -6,6 +6,7 @@ from hashlib import sha256
 import pytest
 
 from chassis.config import ConfigError
+from chassis.rate_limits import Limit
 from services.auth.config import GRPC_PORT_DEFAULT, AuthConfig
 from services.auth.hash_parameters import OWASP_CHOICES, HashParameters
 
@@ -27,6 +28,28 @@ def test_a_good_environment_is_read() -> None:
     assert config.jwt_secret_next is None
     assert config.hash_parameters == HashParameters(memory_kib=19_456, rounds=2)
     assert config.service_clients.knows("orders", ORDERS_SECRET)
+    assert config.redis.url == "redis://localhost:6379/0"
+    assert config.limits.login_account == Limit("login-account", 10, 300)
+
+
+def test_limits_are_read_and_can_be_off() -> None:
+    limits = AuthConfig.from_environment({**GOOD, "LOGIN_LIMIT_ACCOUNT": "3/7", "REFRESH_LIMIT_GLOBAL": "off"}).limits
+
+    assert limits.login_account == Limit("login-account", 3, 7)
+    assert limits.refresh_global.count is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("LOGIN_LIMIT_ACCOUNT", "LOGIN_LIMIT_ADDRESS", "LOGIN_LIMIT_GLOBAL"),
+        *("REGISTER_LIMIT_ADDRESS", "REGISTER_LIMIT_GLOBAL"),
+        *("REFRESH_LIMIT_SESSION", "REFRESH_LIMIT_ADDRESS", "REFRESH_LIMIT_GLOBAL"),
+    ],
+)
+def test_a_limit_that_cannot_be_read_is_named(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{key} must look like 10/60"):
+        AuthConfig.from_environment({**GOOD, key: "many"})
 
 
 @pytest.mark.parametrize("key", GOOD)

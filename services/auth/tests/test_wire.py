@@ -13,20 +13,18 @@ import pytest
 
 from chassis.clock import SystemClock
 from chassis.errors import ErrorDetails, read_details
-from chassis.revocations import Revocations
 from chassis.testing import ManualClock, TestIssuer, bearer, served
 from chassis.tokens import TokenVerifier
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
-from services.auth.announcements import Announcer, MemoryAnnouncements
 from services.auth.app import build_auth, service_of
-from services.auth.end_sessions import EndSessions
 from services.auth.keys import KeyRing, LocalKeys
+from services.auth.limits import unlimited
 from services.auth.memory_store import MemoryStore
 from services.auth.passwords import Passwords
 from services.auth.refresh_tokens import RefreshTokens
 from services.auth.service_clients import ServiceClients
-from services.auth.tests.scene import JWT_SECRET, REFRESH_SECRET
+from services.auth.tests.scene import JWT_SECRET, REFRESH_SECRET, end_sessions_over
 
 if TYPE_CHECKING:
     from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceAsyncStub
@@ -59,15 +57,15 @@ class Wire:
 async def wired(passwords: Passwords) -> AsyncIterator[Wire]:
     keys = KeyRing.derive(JWT_SECRET)
     clock = ManualClock(SystemClock().now())
-    store, revocations = MemoryStore(), Revocations(clock)
-    announcer = Announcer(store, MemoryAnnouncements(), revocations, clock)
+    store = MemoryStore()
     servicer = build_auth(
         store=store,
         passwords=passwords,
         keys=keys,
         refresh_tokens=RefreshTokens(REFRESH_SECRET),
         clients=ServiceClients({"orders": sha256(ORDERS_SECRET.encode()).hexdigest()}),
-        end_sessions=EndSessions(store, revocations, announcer, clock),
+        end_sessions=end_sessions_over(store, clock),
+        limits=unlimited(),
         clock=clock,
     )
     issuer = TestIssuer()

@@ -164,4 +164,4 @@ class Accounts:
         self._process = Process(self._plan)
         store = self._process.around(self._store, STORE_PORT)
         announcements = self._process.around(self._announcements, ANNOUNCEMENTS_PORT)
-        self._auth = auth_over(store, self._passwords, self._clock, announcements)
+        self._auth = auth_over(store, self._passwords, self._clock, announcements=announcements)

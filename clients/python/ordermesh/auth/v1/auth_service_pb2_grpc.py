@@ -29,6 +29,9 @@ class AuthServiceStub:
     """Accounts, sessions and the keys that access tokens are verified with.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
+
+    Tries to get in are limited: RESOURCE_EXHAUSTED `RATE_LIMITED` names the limit in its metadata (`limit`)
+    and says in a google.rpc.RetryInfo when to try again.
     """
 
     def __init__(self, channel):
@@ -93,13 +96,17 @@ class AuthServiceServicer:
     """Accounts, sessions and the keys that access tokens are verified with.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
+
+    Tries to get in are limited: RESOURCE_EXHAUSTED `RATE_LIMITED` names the limit in its metadata (`limit`)
+    and says in a google.rpc.RetryInfo when to try again.
     """
 
     def Register(self, request, context):
         """Creates an account with the role CUSTOMER. It does not log in.
 
         Errors: INVALID_ARGUMENT `INVALID_REQUEST` with every violation; ALREADY_EXISTS `EMAIL_TAKEN`;
-        RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed.
+        RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed, `RATE_LIMITED` when too many
+        registrations came from one network address, or altogether.
         Not idempotent: a repeated call answers `EMAIL_TAKEN`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -110,7 +117,9 @@ class AuthServiceServicer:
         """Opens a session and returns its first pair of tokens.
 
         Errors: UNAUTHENTICATED `INVALID_CREDENTIALS`, the same for an unknown address and a wrong
-        password; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED `OVERLOADED`.
+        password; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED `OVERLOADED`, or `RATE_LIMITED` after too
+        many failed logins of one account, whether it exists or not, or too many logins from one network address or
+        altogether.
         Not idempotent: each call opens another session.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -123,7 +132,9 @@ class AuthServiceServicer:
         A refresh token is used once. Used again within 10 seconds, while its successor is still unused,
         it gets the same successor (parallel tabs, lost answers). Used again later it is taken for
         stolen, and the session ends.
-        Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`.
+        Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED
+        `RATE_LIMITED` when one session is refreshed too often, or too many tries came from one network address, or
+        altogether. Failed logins never concern it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -271,6 +282,9 @@ class AuthService:
     """Accounts, sessions and the keys that access tokens are verified with.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
+
+    Tries to get in are limited: RESOURCE_EXHAUSTED `RATE_LIMITED` names the limit in its metadata (`limit`)
+    and says in a google.rpc.RetryInfo when to try again.
     """
 
     @staticmethod

@@ -30,6 +30,9 @@ class AuthServiceStub:
     """Accounts, sessions and the keys that access tokens are verified with.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
+
+    Tries to get in are limited: RESOURCE_EXHAUSTED `RATE_LIMITED` names the limit in its metadata (`limit`)
+    and says in a google.rpc.RetryInfo when to try again.
     """
 
     @_typing.overload
@@ -40,14 +43,17 @@ class AuthServiceStub:
     """Creates an account with the role CUSTOMER. It does not log in.
 
     Errors: INVALID_ARGUMENT `INVALID_REQUEST` with every violation; ALREADY_EXISTS `EMAIL_TAKEN`;
-    RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed.
+    RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed, `RATE_LIMITED` when too many
+    registrations came from one network address, or altogether.
     Not idempotent: a repeated call answers `EMAIL_TAKEN`.
     """
     Login: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.TokenPair]
     """Opens a session and returns its first pair of tokens.
 
     Errors: UNAUTHENTICATED `INVALID_CREDENTIALS`, the same for an unknown address and a wrong
-    password; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED `OVERLOADED`.
+    password; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED `OVERLOADED`, or `RATE_LIMITED` after too
+    many failed logins of one account, whether it exists or not, or too many logins from one network address or
+    altogether.
     Not idempotent: each call opens another session.
     """
     RefreshToken: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.TokenPair]
@@ -56,7 +62,9 @@ class AuthServiceStub:
     A refresh token is used once. Used again within 10 seconds, while its successor is still unused,
     it gets the same successor (parallel tabs, lost answers). Used again later it is taken for
     stolen, and the session ends.
-    Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`.
+    Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED
+    `RATE_LIMITED` when one session is refreshed too often, or too many tries came from one network address, or
+    altogether. Failed logins never concern it.
     """
     Logout: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
     """Ends the session of a refresh token, any that it ever had: none of its tokens is good for anything then.
@@ -113,6 +121,9 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Accounts, sessions and the keys that access tokens are verified with.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
+
+    Tries to get in are limited: RESOURCE_EXHAUSTED `RATE_LIMITED` names the limit in its metadata (`limit`)
+    and says in a google.rpc.RetryInfo when to try again.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -120,14 +131,17 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """Creates an account with the role CUSTOMER. It does not log in.
 
     Errors: INVALID_ARGUMENT `INVALID_REQUEST` with every violation; ALREADY_EXISTS `EMAIL_TAKEN`;
-    RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed.
+    RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed, `RATE_LIMITED` when too many
+    registrations came from one network address, or altogether.
     Not idempotent: a repeated call answers `EMAIL_TAKEN`.
     """
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.TokenPair]  # type: ignore[assignment]
     """Opens a session and returns its first pair of tokens.
 
     Errors: UNAUTHENTICATED `INVALID_CREDENTIALS`, the same for an unknown address and a wrong
-    password; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED `OVERLOADED`.
+    password; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED `OVERLOADED`, or `RATE_LIMITED` after too
+    many failed logins of one account, whether it exists or not, or too many logins from one network address or
+    altogether.
     Not idempotent: each call opens another session.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.TokenPair]  # type: ignore[assignment]
@@ -136,7 +150,9 @@ class AuthServiceAsyncStub(AuthServiceStub):
     A refresh token is used once. Used again within 10 seconds, while its successor is still unused,
     it gets the same successor (parallel tabs, lost answers). Used again later it is taken for
     stolen, and the session ends.
-    Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`.
+    Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED
+    `RATE_LIMITED` when one session is refreshed too often, or too many tries came from one network address, or
+    altogether. Failed logins never concern it.
     """
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]  # type: ignore[assignment]
     """Ends the session of a refresh token, any that it ever had: none of its tokens is good for anything then.
@@ -192,6 +208,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     """Accounts, sessions and the keys that access tokens are verified with.
 
     Every error carries a google.rpc.ErrorInfo whose reason is named here.
+
+    Tries to get in are limited: RESOURCE_EXHAUSTED `RATE_LIMITED` names the limit in its metadata (`limit`)
+    and says in a google.rpc.RetryInfo when to try again.
     """
 
     @_abc_1.abstractmethod
@@ -203,7 +222,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates an account with the role CUSTOMER. It does not log in.
 
         Errors: INVALID_ARGUMENT `INVALID_REQUEST` with every violation; ALREADY_EXISTS `EMAIL_TAKEN`;
-        RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed.
+        RESOURCE_EXHAUSTED `OVERLOADED` when too many passwords wait to be hashed, `RATE_LIMITED` when too many
+        registrations came from one network address, or altogether.
         Not idempotent: a repeated call answers `EMAIL_TAKEN`.
         """
 
@@ -216,7 +236,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Opens a session and returns its first pair of tokens.
 
         Errors: UNAUTHENTICATED `INVALID_CREDENTIALS`, the same for an unknown address and a wrong
-        password; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED `OVERLOADED`.
+        password; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED `OVERLOADED`, or `RATE_LIMITED` after too
+        many failed logins of one account, whether it exists or not, or too many logins from one network address or
+        altogether.
         Not idempotent: each call opens another session.
         """
 
@@ -231,7 +253,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         A refresh token is used once. Used again within 10 seconds, while its successor is still unused,
         it gets the same successor (parallel tabs, lost answers). Used again later it is taken for
         stolen, and the session ends.
-        Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`.
+        Errors: UNAUTHENTICATED `INVALID_REFRESH_TOKEN`; INVALID_ARGUMENT `INVALID_REQUEST`; RESOURCE_EXHAUSTED
+        `RATE_LIMITED` when one session is refreshed too often, or too many tries came from one network address, or
+        altogether. Failed logins never concern it.
         """
 
     @_abc_1.abstractmethod
