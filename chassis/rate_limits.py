@@ -37,7 +37,7 @@ SETTLE_KEYS_MAX = 200
 """Keys in one exchange; what is more goes in further ones, so that no call waits for all of it to be written down."""
 
 KEYS_MAX = 30_000
-"""Keys that one process remembers of one limit, about 10 MB; those that were not asked for longest are forgotten."""
+"""Keys that one process remembers of one limit, about 13 MB; those that were not asked for longest are forgotten."""
 
 COUNT_MAX = 1_000_000_000
 WINDOW_SECONDS_MAX = 86_400
@@ -205,7 +205,7 @@ class RateLimits:
         for table in self._tables.values():
             batch += [(table, *asked) for asked in table.take_asked(SETTLE_KEYS_MAX - len(batch), now_ms)]
         try:
-            answers = await self._counts.exchange(self._process, [share for _, _, share in batch])
+            answers = await self._counts.exchange([share for _, _, share in batch])
         except CountsUnavailable:
             for table, key, _ in batch:
                 table.ask_again(key)
@@ -222,7 +222,7 @@ class RateLimits:
         by = (limit.name, limit.window_seconds)
         if by not in self._tables:
             name_of = partial(self._name_of, limit)
-            self._tables[by] = WindowTable(limit.window_seconds * 1000, self._keys_max, name_of)
+            self._tables[by] = WindowTable(limit.window_seconds * 1000, self._keys_max, self._process, name_of)
         return self._tables[by]
 
     def _name_of(self, limit: Limit, key: str) -> str:

@@ -1,6 +1,6 @@
-"""Counts that processes share in Redis: a hash for each key and window, with a field for each process.
+"""Counts that processes share in Redis: a hash for each key and window, with a field for each teller.
 
-Each process writes its own field only, and always the whole count. So telling twice does no harm, whether an
+Each writes its own field only, and always the whole count. So telling twice does no harm, whether an
 answer was lost or not, and a Redis that lost everything is told again what is still being asked about.
 """
 
@@ -24,22 +24,22 @@ KEPT_WINDOWS = 2
 NOTHING_TO_TELL = -1
 
 _EXCHANGE = """
-local process, sums = ARGV[1], {}
+local sums = {}
 for i, name in ipairs(KEYS) do
-  local count, kept_ms = ARGV[2 * i], ARGV[2 * i + 1]
+  local teller, count, kept_ms = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
   if tonumber(count) >= 0 then
-    redis.call('HSET', name, process, count)
+    redis.call('HSET', name, teller, count)
     redis.call('PEXPIRE', name, kept_ms)
   end
   local counts, sum = redis.call('HGETALL', name), 0
   for field = 1, #counts, 2 do
-    if counts[field] ~= process then sum = sum + tonumber(counts[field + 1]) end
+    if counts[field] ~= teller then sum = sum + tonumber(counts[field + 1]) end
   end
   sums[i] = sum
 end
 return sums
 """
-"""Writes this process's field and sums the others', for all keys at once: a key without an end would stay for ever,
+"""Writes the teller's field and sums the others', for all keys at once: a key without an end would stay for ever,
 and a command for each would take the client ten times as long."""
 
 
@@ -49,14 +49,15 @@ class RedisCounts:
     def __init__(self, redis: Redis) -> None:
         self._exchange = redis.register_script(_EXCHANGE)
 
-    async def exchange(self, process: str, shares: Sequence[Share]) -> list[tuple[int, int]]:
+    async def exchange(self, shares: Sequence[Share]) -> list[tuple[int, int]]:
         """See the port."""
         names: list[str] = []
-        arguments: list[str | int] = [process]
+        arguments: list[str | int] = []
         for share in shares:
             for number, count in ((share.number, share.current), (share.number - 1, share.before)):
                 names.append(f"limit:{share.key}:{number}")
-                arguments += (NOTHING_TO_TELL if count is None else count, KEPT_WINDOWS * share.window_ms)
+                told = NOTHING_TO_TELL if count is None else count
+                arguments += (share.teller, told, KEPT_WINDOWS * share.window_ms)
         try:
             sums = await self._exchange(keys=names, args=arguments)
         except (RedisError, OSError) as error:

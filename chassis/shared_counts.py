@@ -12,11 +12,12 @@ class CountsUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one process counted under ``key`` in the window ``number`` of so many milliseconds, and in the one before.
+    """What ``teller`` counted under ``key`` in the window ``number`` of so many milliseconds, and in the one before.
 
     None: there is nothing to tell, only to be heard.
     """
 
+    teller: str
     key: str
     number: int
     window_ms: int
@@ -25,12 +26,12 @@ class Share:
 
 
 class SharedCounts(Protocol):
-    """Keeps what each process counted. It may lose everything at any time."""
+    """Keeps what each teller counted. It may lose everything at any time."""
 
-    async def exchange(self, process: str, shares: Sequence[Share]) -> list[tuple[int, int]]:
-        """Tell the others this process's counts, which replace what it told before, and hear theirs.
+    async def exchange(self, shares: Sequence[Share]) -> list[tuple[int, int]]:
+        """Tell the others these counts, which replace what the same tellers told before, and hear theirs.
 
-        For each share: the sum of the others in its window, and in the one before.
+        For each share: the sum of all but its teller in its window, and in the one before.
 
         :raises CountsUnavailable: when that is not possible now. Some of it may have been told.
         """
@@ -43,18 +44,18 @@ class MemoryCounts:
     def __init__(self) -> None:
         self.counts: defaultdict[tuple[str, int], dict[str, int]] = defaultdict(dict)
 
-    async def exchange(self, process: str, shares: Sequence[Share]) -> list[tuple[int, int]]:
+    async def exchange(self, shares: Sequence[Share]) -> list[tuple[int, int]]:
         """See the port."""
-        return [self._exchange(process, share) for share in shares]
+        return [self._exchange(share) for share in shares]
 
-    def _exchange(self, process: str, share: Share) -> tuple[int, int]:
+    def _exchange(self, share: Share) -> tuple[int, int]:
         current, before = self.counts[share.key, share.number], self.counts[share.key, share.number - 1]
         if share.current is not None:
-            current[process] = share.current
+            current[share.teller] = share.current
         if share.before is not None:
-            before[process] = share.before
-        return _without(process, current), _without(process, before)
+            before[share.teller] = share.before
+        return _without(share.teller, current), _without(share.teller, before)
 
 
-def _without(process: str, counts: dict[str, int]) -> int:
-    return sum(count for name, count in counts.items() if name != process)
+def _without(teller: str, counts: dict[str, int]) -> int:
+    return sum(count for name, count in counts.items() if name != teller)

@@ -15,10 +15,12 @@ class SlidingWindow:
     """What was counted under one key in the window ``number`` and in the one before it.
 
     ``mine`` is this process's count, ``others`` what the others had when they were heard last. ``told`` is what
-    the others were told last of ``mine``.
+    the others were told last of ``mine``, under the name ``teller``: a window that was forgotten and is counted anew
+    has another, so that what was told before still counts.
     """
 
     number: int
+    teller: str
     mine: int = 0
     others: int = 0
     told: int = 0

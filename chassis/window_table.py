@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import count
 
 from chassis.shared_counts import Share
 from chassis.sliding_window import SlidingWindow
@@ -11,10 +12,11 @@ class WindowTable:
     """The windows of one limit, by key.
 
     Of more than ``keys_max`` those that were not asked for longest are forgotten. To the others a key is called
-    what ``name_of`` makes of it.
+    what ``name_of`` makes of it, and the process is ``process``.
     """
 
-    def __init__(self, window_ms: int, keys_max: int, name_of: Callable[[str], str]) -> None:
+    def __init__(self, window_ms: int, keys_max: int, process: str, name_of: Callable[[str], str]) -> None:
+        self._tellers = (f"{process}.{number}" for number in count(1))
         self._name_of = name_of
         self._window_ms = window_ms
         self._keys_max = keys_max
@@ -38,7 +40,7 @@ class WindowTable:
         """Count one more; the number of the window that it counts in."""
         window = self._ask(key, now_ms)
         if window is None:
-            self._windows[key] = window = SlidingWindow(now_ms // self._window_ms)
+            self._windows[key] = window = SlidingWindow(now_ms // self._window_ms, next(self._tellers))
             self._asked[key] = None
             if len(self._windows) > self._keys_max:
                 forgotten, _ = self._windows.popitem(last=False)
@@ -87,7 +89,8 @@ class WindowTable:
     def _share(self, key: str, now_ms: int) -> tuple[str, Share]:
         window = self._windows[key]
         window.move_to(now_ms // self._window_ms)
-        return key, Share(self._name_of(key), window.number, self._window_ms, *window.to_tell())
+        told = window.to_tell()
+        return key, Share(window.teller, self._name_of(key), window.number, self._window_ms, *told)
 
     def _ask(self, key: str, now_ms: int) -> SlidingWindow | None:
         """The window of a key as it is now, or None; the others will be heard about it."""

@@ -1,6 +1,6 @@
 """Limits: what passes, what is told to wait, and what replicas that count apart make of it together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -21,7 +21,7 @@ from chassis.rate_limits import (
     client,
     everybody,
 )
-from chassis.shared_counts import CountsUnavailable, MemoryCounts, SharedCounts
+from chassis.shared_counts import CountsUnavailable, MemoryCounts, Share, SharedCounts
 from chassis.testing import ManualClock
 
 SECRET = Secret("the secret that hides whose counts they are")
@@ -237,6 +237,18 @@ def test_no_more_keys_are_remembered_than_the_maximum_and_the_oldest_go(clock: M
     assert wait_seconds(limits, Charge(once, "bob")) == 0
 
 
+async def test_what_was_told_of_a_forgotten_key_still_counts(clock: ManualClock) -> None:
+    limits = RateLimits(MemoryCounts(), SECRET, clock, keys_max=1)
+    passed(limits, ADA, 9)
+    await limits.settle()
+    limits.take(Charge(TEN, "bob@example.com"))
+
+    limits.take(ADA)
+    await limits.settle()
+
+    assert wait_seconds(limits, ADA) > 0
+
+
 async def test_keys_that_are_over_are_forgotten(limits: RateLimits, clock: ManualClock) -> None:
     for number in range(100):
         limits.take(Charge(TEN, f"{number}@example.com"))
@@ -342,10 +354,10 @@ class Lossy(MemoryCounts):
         self.is_away = False
         self.loses_answers = False
 
-    async def exchange(self, process: str, shares: object) -> list[tuple[int, int]]:
+    async def exchange(self, shares: Sequence[Share]) -> list[tuple[int, int]]:
         if self.is_away:
             raise CountsUnavailable("away")
-        answer = await super().exchange(process, shares)  # type: ignore[arg-type] # handed on
+        answer = await super().exchange(shares)
         if self.loses_answers:
             raise CountsUnavailable("no answer")
         return answer

@@ -59,47 +59,47 @@ def key() -> str:
     return f"tries:3600:{uuid4().hex}"
 
 
-def share(key: str, number: int, current: int | None, before: int | None = None) -> Share:
-    return Share(key, number, HOUR_MS, current, before)
+def share(teller: str, key: str, number: int, current: int | None, before: int | None = None) -> Share:
+    return Share(teller, key, number, HOUR_MS, current, before)
 
 
 async def test_each_hears_the_sum_of_the_others_and_not_its_own(counts: SharedCounts, key: str) -> None:
-    await counts.exchange("a", [share(key, 5, 3)])
-    await counts.exchange("b", [share(key, 5, 4)])
+    await counts.exchange([share("a", key, 5, 3)])
+    await counts.exchange([share("b", key, 5, 4)])
 
-    assert await counts.exchange("c", [share(key, 5, 5)]) == [(7, 0)]
-    assert await counts.exchange("a", [share(key, 5, 3)]) == [(9, 0)]
+    assert await counts.exchange([share("c", key, 5, 5)]) == [(7, 0)]
+    assert await counts.exchange([share("a", key, 5, 3)]) == [(9, 0)]
 
 
 async def test_telling_again_replaces_what_was_told(counts: SharedCounts, key: str) -> None:
     for count in (3, 3, 5, 4, 0):
-        await counts.exchange("a", [share(key, 5, count)])
-        assert await counts.exchange("b", [share(key, 5, None)]) == [(count, 0)]
+        await counts.exchange([share("a", key, 5, count)])
+        assert await counts.exchange([share("b", key, 5, None)]) == [(count, 0)]
 
 
 async def test_a_window_is_heard_of_in_the_next_one_and_then_no_more(counts: SharedCounts, key: str) -> None:
-    await counts.exchange("a", [share(key, 5, 3)])
+    await counts.exchange([share("a", key, 5, 3)])
 
-    assert await counts.exchange("b", [share(key, 6, 1)]) == [(0, 3)]
-    assert await counts.exchange("b", [share(key, 7, None)]) == [(0, 0)]
+    assert await counts.exchange([share("b", key, 6, 1)]) == [(0, 3)]
+    assert await counts.exchange([share("b", key, 7, None)]) == [(0, 0)]
 
 
 async def test_what_was_late_for_the_window_before_is_told_for_it(counts: SharedCounts, key: str) -> None:
-    await counts.exchange("a", [share(key, 6, None, 2)])
+    await counts.exchange([share("a", key, 6, None, 2)])
 
-    assert await counts.exchange("b", [share(key, 6, None)]) == [(0, 2)]
+    assert await counts.exchange([share("b", key, 6, None)]) == [(0, 2)]
 
 
 async def test_keys_are_answered_in_their_order(counts: SharedCounts, key: str) -> None:
-    await counts.exchange("a", [share(f"{key}-{number}", 5, number) for number in range(200)])
+    await counts.exchange([share("a", f"{key}-{number}", 5, number) for number in range(200)])
 
-    answer = await counts.exchange("b", [share(f"{key}-{number}", 5, None) for number in reversed(range(200))])
+    answer = await counts.exchange([share("b", f"{key}-{number}", 5, None) for number in reversed(range(200))])
 
     assert answer == [(number, 0) for number in reversed(range(200))]
 
 
 async def test_nothing_is_asked_and_nothing_answered(counts: SharedCounts) -> None:
-    assert await counts.exchange("a", []) == []
+    assert await counts.exchange([]) == []
 
 
 async def test_nobody_can_be_read_in_redis_and_everything_there_ends(redis: Redis, redis_url: str) -> None:
@@ -133,7 +133,7 @@ async def test_a_value_that_is_no_count_is_no_answer(redis: Redis, redis_url: st
 
     async with open_redis_counts(RedisConfig(redis_url)) as counts:
         with pytest.raises(CountsUnavailable):
-            await counts.exchange("a", [share(key, 5, 1)])
+            await counts.exchange([share("a", key, 5, 1)])
 
 
 class OwnRedis:

@@ -32,12 +32,12 @@ class LimitsConfig:
         return cls(
             login_account=Limit.read(env, "LOGIN_LIMIT_ACCOUNT", "login-account", "10/300"),
             login_address=Limit.read(env, "LOGIN_LIMIT_ADDRESS", "login-address", "60/60"),
-            login_global=Limit.read(env, "LOGIN_LIMIT_GLOBAL", "login-global", "3000/60"),
+            login_global=Limit.read(env, "LOGIN_LIMIT_GLOBAL", "login-global", "500/10"),
             register_address=Limit.read(env, "REGISTER_LIMIT_ADDRESS", "register-address", "20/3600"),
-            register_global=Limit.read(env, "REGISTER_LIMIT_GLOBAL", "register-global", "600/60"),
+            register_global=Limit.read(env, "REGISTER_LIMIT_GLOBAL", "register-global", "100/10"),
             refresh_session=Limit.read(env, "REFRESH_LIMIT_SESSION", "refresh-session", "30/60"),
             refresh_address=Limit.read(env, "REFRESH_LIMIT_ADDRESS", "refresh-address", "600/60"),
-            refresh_global=Limit.read(env, "REFRESH_LIMIT_GLOBAL", "refresh-global", "60000/60"),
+            refresh_global=Limit.read(env, "REFRESH_LIMIT_GLOBAL", "refresh-global", "10000/10"),
         )
 
     @classmethod
