@@ -7,7 +7,7 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 
 from chassis.channels import open_channel
-from chassis.mesh import ServiceToken
+from chassis.mesh import ServiceToken, require_own_name
 from gateway.asgi import Gateway
 from gateway.client_address import TrustedProxies
 from gateway.config import GatewayConfig
@@ -60,13 +60,17 @@ def build_gateway(
 
 @asynccontextmanager
 async def open_gateway(config: GatewayConfig) -> AsyncIterator[Gateway]:
-    """Open the channels; close them at the end. Services may come later than the gateway."""
+    """Open the channels; close them at the end. Services may come later than the gateway.
+
+    :raises ConfigError: when the certificate is not the gateway's.
+    """
     addresses = {
         "auth": config.mesh.auth_address,
         "orders": config.orders_address,
         "inventory": config.inventory_address,
         "notifier": config.notifier_address,
     }
+    require_own_name(config.mesh, config.tls)
     async with AsyncExitStack() as stack:
         channels: dict[str, grpc.aio.Channel] = {}
         for name, service in SERVICES.items():
