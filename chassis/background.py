@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from chassis.tls import hint
+from chassis.tls import in_short
 
 _log = logging.getLogger(__name__)
 
@@ -64,15 +64,15 @@ async def retry_until_done(
         try:
             await step()
         except transient as error:
-            _log.warning("waiting for %s: %s", name, _in_short(error))
+            _log.warning("waiting for %s: %s", name, _reason(error))
             await backoff.wait()
         else:
             return
 
 
-def _in_short(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, grpc.aio.AioRpcError):
-        return f"{error.code().name}: {hint(error.details() or '')}"
+        return in_short(error)
     return str(error).partition(",")[0] or type(error).__name__
 
 

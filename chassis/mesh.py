@@ -17,7 +17,7 @@ from jwt.algorithms import OKPAlgorithm
 from chassis.channels import call, open_channel
 from chassis.config import ConfigError, Environment, Secret
 from chassis.errors import Unavailable
-from chassis.tls import Tls, hint
+from chassis.tls import Tls, in_short
 from chassis.tokens import ALGORITHM
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
@@ -130,7 +130,7 @@ class RemoteKeys:
         try:
             await self.fetch()
         except (grpc.aio.AioRpcError, Unavailable) as error:
-            why = _reason(error) if isinstance(error, grpc.aio.AioRpcError) else error.message
+            why = in_short(error) if isinstance(error, grpc.aio.AioRpcError) else error.message
             age = monotonic() - self._fetched_at
             level = logging.ERROR if age > KEYS_AGE_SECONDS_MAX else logging.WARNING
             kept = f"; those of {age:.0f} s ago are kept" if self._keys else ""
@@ -196,7 +196,7 @@ class ServiceToken:
         try:
             await self.renew()
         except grpc.aio.AioRpcError as error:
-            _log.warning("the service token is not renewed: %s: %s", error.code().name, hint(error.details() or ""))
+            _log.warning("the service token is not renewed: %s", in_short(error))
 
     def _renewed(self, _task: "asyncio.Task[None]") -> None:
         self._renewing = None
@@ -241,7 +241,3 @@ def _public_key(key: auth_pb2.JsonWebKey) -> Ed25519PublicKey | None:
     except (jwt.InvalidKeyError, ValueError):
         return None
     return public_key if isinstance(public_key, Ed25519PublicKey) else None
-
-
-def _reason(error: grpc.aio.AioRpcError) -> str:
-    return f"{error.code().name}: {hint(error.details() or '')}"

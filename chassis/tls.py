@@ -142,6 +142,11 @@ def channel_credentials(certificates: Certificates) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(certificates.ca, certificates.key, certificates.certificate)
 
 
+def in_short(error: grpc.aio.AioRpcError) -> str:
+    """The code and the words of a failed call, for the log."""
+    return f"{error.code().name}: {hint(error.details() or '')}"
+
+
 def hint(details: str) -> str:
     """Why a connection did not come about, behind what gRPC says of it; what says enough stays as it is."""
     if _NO_CONNECTION in details:

@@ -71,7 +71,7 @@ async def test_keys_that_become_too_old_are_kept_and_complained_about(
     assert await keys.key("known") is not None
     (record,) = (record for record in caplog.records if record.name == mesh.__name__)
     assert record.levelno == level
-    assert record.getMessage() == f"keys are not refreshed: UNAVAILABLE; those of {age} s ago are kept"
+    assert record.getMessage() == f"keys are not refreshed: UNAVAILABLE: down; those of {age} s ago are kept"
 
 
 async def test_a_flood_of_invented_key_ids_is_one_question_to_auth(
