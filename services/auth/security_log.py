@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from prometheus_client import Counter
 
+from chassis.call import current_call
+
 _log = logging.getLogger("ordermesh.security")
 
 
@@ -36,7 +38,10 @@ _EVENTS = Counter("ordermesh_auth_security_events_total", "Lines of the audit lo
 
 
 def note(event: Event, **fields: object) -> None:
-    """Write the line of an event and count it; the request's id is added to the line."""
+    """Write the line of an event and count it; the request's id and the client's address are added to the line."""
     _EVENTS.labels(event.value).inc()
+    call = current_call()
+    if call is not None:
+        fields["client"] = call.client_address
     level = logging.WARNING if event in _SUSPICIOUS else logging.INFO
     _log.log(level, "%s", event, extra={"fields": {"event": event.value, **fields}})
