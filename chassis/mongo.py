@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
+    ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
     InvalidURI,
@@ -38,8 +39,11 @@ SERVER_SELECTION_SECONDS = 3.0
 
 POOL_SIZE_MAX = 50
 
-MONGO_DOWN = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WriteConcernError)
-"""What the driver raises when its server does not answer, or does not confirm; callers see UNAVAILABLE."""
+MONGO_DOWN = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WriteConcernError, ConfigurationError)
+"""What the driver raises when its server does not answer, or does not confirm; callers see UNAVAILABLE.
+
+A ConfigurationError too: a member that has just been started does not say yet that it knows sessions.
+"""
 
 
 @dataclass(frozen=True)

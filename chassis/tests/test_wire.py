@@ -11,7 +11,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.errors import ConfigurationError, ServerSelectionTimeoutError
 
 from chassis import errors
 from chassis.call import caller
@@ -164,14 +164,24 @@ async def test_an_unknown_exception_tells_the_caller_nothing(channel: grpc.aio.C
     assert errors.read_details(caught.value).reason == "INTERNAL"
 
 
-async def test_a_database_that_is_down_is_unavailable(channel: grpc.aio.Channel, scripted: Scripted) -> None:
-    scripted.script = raiser(ServerSelectionTimeoutError("db-1:27017 refused"))
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServerSelectionTimeoutError("db-1:27017 refused"),
+        ConfigurationError("Sessions are not supported by this MongoDB deployment"),
+    ],
+    ids=["it is not there", "it has just been started"],
+)
+async def test_a_database_that_is_down_is_unavailable(
+    channel: grpc.aio.Channel, scripted: Scripted, error: Exception
+) -> None:
+    scripted.script = raiser(error)
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await register(channel)
 
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
-    assert "27017" not in str(caught.value.details())
+    assert caught.value.details() == "the database does not answer"
 
 
 async def test_a_client_deadline_stops_the_work(channel: grpc.aio.Channel, scripted: Scripted) -> None:
