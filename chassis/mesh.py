@@ -234,7 +234,8 @@ def _apart_from_any_call(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
 
 def _public_key(key: auth_pb2.JsonWebKey) -> Ed25519PublicKey | None:
     """The key, or None when it is not for verifying access tokens: other keys of a set are ignored (RFC 7517, 5)."""
-    if (key.use, key.alg, key.kty, key.crv) != ("sig", ALGORITHM, "OKP", "Ed25519") or not key.kid:
+    is_for_signatures = key.use in {"", "sig"} and key.alg in {"", ALGORITHM}  # a set need not say so
+    if not (is_for_signatures and (key.kty, key.crv) == ("OKP", "Ed25519") and key.kid):
         return None
     try:
         public_key = OKPAlgorithm.from_jwk({"kty": key.kty, "crv": key.crv, "x": key.x})

@@ -140,13 +140,14 @@ async def test_nobody_with_a_known_key_waits_while_others_wait_for_auth(
     ],
 )
 async def test_keys_that_verify_no_token_are_ignored(auth: Auth, stub: Any, members: dict[str, str]) -> None:
-    auth.keys = [json_web_key("other", **members), json_web_key("ours")]
+    auth.keys = [json_web_key("other", **members), json_web_key("ours"), json_web_key("terse", use="", alg="")]
     keys = RemoteKeys(stub)
 
     await keys.fetch()
 
     assert await keys.key("other") is await keys.key("") is None
     assert await keys.key("ours") is not None
+    assert await keys.key("terse") is not None
 
 
 async def test_a_set_without_keys_is_no_answer(auth: Auth, stub: Any) -> None:
