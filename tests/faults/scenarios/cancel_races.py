@@ -6,7 +6,7 @@ from collections import Counter
 from tests.faults.rig.scenario import Run, Scenario
 
 AT_ONCE = 20
-RACES_A_CRASH = 20
+RACES_A_CRASH = 25
 DELAY_SECONDS_MAX = 0.5
 """About how long it takes until a worker begins: each side is to win sometimes."""
 
@@ -15,11 +15,11 @@ AFTER_THE_WRITE = "orders.stock.release:before"
 
 
 async def races(run: Run) -> None:
-    """Races in groups; at the beginning of each group orders is armed to crash after a cancel's write."""
+    """Races in groups; orders crashes again and again, each time after the write of a cancel."""
     (sku,) = await run.skus(1, 1_000_000)
     ends: Counter[str] = Counter()
     crash_file = run.mesh.crash_file("orders")
-    crash_file.write_text(f"{AFTER_THE_WRITE} 3\n" * max(1, run.size // RACES_A_CRASH))
+    crash_file.write_text(f"{AFTER_THE_WRITE} {RACES_A_CRASH}\n" * max(1, run.size // RACES_A_CRASH))
     run.shop.journal.note("fault", kind="crash points", process="orders")
     await run.mesh.process("orders").kill()
     await run.mesh.wait_ready()
