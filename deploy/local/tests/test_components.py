@@ -45,12 +45,12 @@ async def test_a_mail_of_the_verified_sender_is_accepted_and_can_be_read(aws: Lo
     async with open_aws_client(aws.config, "sesv2", attempts_max=1, read_timeout_seconds=5) as ses:
         await ses.send_email(
             FromEmailAddress=aws.sender_email,
-            Destination={"ToAddresses": ["grace@example.com"]},
+            Destination={"ToAddresses": ["a-reader-of-moto@example.com"]},
             Content={"Simple": {"Subject": {"Data": "Order 7"}, "Body": body}},
         )
 
     mail = (await received_mails(aws.endpoint_url))[-1]
-    assert (mail.recipients, mail.subject) == (("grace@example.com",), "Order 7")
+    assert (mail.recipients, mail.subject) == (("a-reader-of-moto@example.com",), "Order 7")
 
 
 async def test_a_kept_mongodb_that_moves_to_another_port_keeps_its_data(tmp_path: Path) -> None:
