@@ -13,6 +13,7 @@ from services.auth.memory_store import MemoryStore
 from services.auth.mongo_store import MongoStore
 from services.auth.passwords import Passwords
 from services.auth.store import AuthStore
+from services.auth.tests.scene import CHEAP
 from tests.faults.in_process.accounts import Accounts
 from tests.faults.in_process.process import Plan
 from tests.faults.points import all_points
@@ -22,7 +23,7 @@ POINTS = all_points()["auth"]
 
 @pytest.fixture(scope="module")
 def passwords() -> Iterator[Passwords]:
-    with closing(Passwords(threads=1)) as passwords:
+    with closing(Passwords(CHEAP, threads=1)) as passwords:
         yield passwords
 
 

@@ -13,6 +13,7 @@ from services.auth.access_tokens import AccessTokens
 from services.auth.announcements import Announcements, Announcer, MemoryAnnouncements
 from services.auth.change_password import ChangePassword
 from services.auth.end_sessions import EndSessions
+from services.auth.hash_parameters import HashParameters
 from services.auth.keys import KeyRing
 from services.auth.limits import AuthLimits, unlimited
 from services.auth.login import Login
@@ -25,6 +26,9 @@ from services.auth.session import Session
 from services.auth.set_user_role import SetUserRole
 from services.auth.store import AuthStore
 from services.auth.token_pairs import TokenPairs
+
+CHEAP = HashParameters(memory_kib=128, rounds=1)
+"""For tests to which a hash is only something that was verified."""
 
 JWT_SECRET = Secret("the secret that access tokens are signed with")
 REFRESH_SECRET = Secret("the secret that refresh tokens are made with")
