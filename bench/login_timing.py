@@ -17,6 +17,7 @@ from time import perf_counter
 
 from chassis.clock import SystemClock
 from chassis.config import Secret
+from chassis.logs import configure_logging
 from chassis.revocations import Revocations
 from services.auth.access_tokens import AccessTokens
 from services.auth.announcements import Announcer, MemoryAnnouncements
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.login_timing", description=__doc__.partition("\n")[0])
     parser.add_argument("--tries", type=int, default=TRIES, help=f"of each kind; default {TRIES}")
     tries = parser.parse_args(arguments).tries
+    configure_logging("error", "text")  # each refusal is a line of the audit log
     timing = asyncio.run(measure(tries))
     sys.stdout.write(
         f"unknown address: median {timing.unknown_ms:.3f} ms of {tries}\n"
