@@ -85,7 +85,7 @@ async def running(task: asyncio.Task[None]) -> AsyncIterator[None]:
         await cancel_until_over([task], CANCEL_AGAIN_SECONDS)
 
 
-async def cancel_until_over(tasks: Iterable[asyncio.Task[None]], again_seconds: float) -> None:
+async def cancel_until_over(tasks: Iterable[asyncio.Future[Any]], again_seconds: float) -> None:
     """Cancel ``tasks`` and wait until all are over; those that are not are cancelled again every ``again_seconds``.
 
     A cancellation can get lost: before Python 3.12 ``asyncio.wait_for``, which drivers use, answers with the result

@@ -12,6 +12,9 @@ from chassis.errors import Unauthenticated
 
 DEADLINE_SECONDS_DEFAULT = 10.0
 
+STREAM_SECONDS_MAX = 3600.0
+"""How long a stream lives, also for callers that gave no deadline."""
+
 ADMIN = "admin"
 ROLES = frozenset({"customer", ADMIN})
 """What a user may be. A token with another role is refused: nobody here knows what it would allow."""
@@ -31,6 +34,8 @@ class Identity:
     email: str
     session_id: str
     expire_time: datetime
+    ticket_for: str = ""
+    """The one thing that the caller may ask for, who came with a ticket; empty for whoever came with a token."""
 
     @property
     def is_admin(self) -> bool:

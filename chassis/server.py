@@ -23,7 +23,7 @@ from chassis.channels import MESSAGE_BYTES_MAX, RECONNECT_SECONDS_MAX
 from chassis.config import ConfigError, Environment
 from chassis.contract import methods_of
 from chassis.errors import Unavailable, read_details
-from chassis.interceptors.authenticate import Verifier, authenticate
+from chassis.interceptors.authenticate import Verifier, authenticate, stay_authenticated
 from chassis.interceptors.begin import begin
 from chassis.interceptors.bounds import keep_deadline, limit_concurrency
 from chassis.interceptors.chain import Chain, Layer
@@ -65,6 +65,7 @@ class ServerConfig:
     lame_duck_seconds: float
     drain_seconds: float
     concurrent_calls_max: int
+    concurrent_streams_max: int
     connection_age_seconds: int
     tls: Tls | None = None
     health_port: int | None = None
@@ -81,6 +82,7 @@ class ServerConfig:
             lame_duck_seconds=env.seconds("LAME_DUCK_SECONDS", 0.3),
             drain_seconds=env.seconds("DRAIN_SECONDS", 8.0),
             concurrent_calls_max=env.integer("CONCURRENT_CALLS_MAX", 1000, least=1),
+            concurrent_streams_max=env.integer("CONCURRENT_STREAMS_MAX", 2000, least=1),
             connection_age_seconds=env.integer("CONNECTION_AGE_SECONDS", 30, least=1),
             tls=Tls.read(env),
             health_port=env.port("HEALTH_PORT", 8080) if env.optional("HEALTH_PORT") else None,
@@ -110,17 +112,19 @@ class Application:
     loops: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = field(default=())
 
 
-def layers(verifier: Verifier, concurrent_calls_max: int) -> list[Layer]:
+def layers(verifier: Verifier, config: ServerConfig, is_stopping: Callable[[], bool]) -> list[Layer]:
     """What every call passes, outermost first."""
     return [
         begin(),  # first: everything below knows the request's id and deadline
         log_calls(),  # outside `map_errors`: the line has the code that the caller saw
         count_calls(),  # the same for the metrics
         map_errors(),  # outside all that may refuse: one place makes statuses
-        limit_concurrency(concurrent_calls_max),  # before any work: refusing must stay cheap
+        # before any work: refusing must stay cheap
+        limit_concurrency(config.concurrent_calls_max, config.concurrent_streams_max),
         keep_deadline(),  # before authentication, which may have to fetch keys
         know_client(verifier),  # beside authentication, which may refuse: the line says whose call was refused
-        authenticate(verifier),  # last: the use case knows who calls
+        authenticate(verifier),  # the use case knows who calls
+        stay_authenticated(verifier, is_stopping),  # last: what it ends has passed everything
     ]
 
 
@@ -129,7 +133,8 @@ class Server:
 
     def __init__(self, config: ServerConfig, application: Application) -> None:
         descriptors = [service.descriptor for service in application.services]
-        chain = Chain(methods_of(descriptors), layers(application.verifier, config.concurrent_calls_max))
+        self._is_stopping = False
+        chain = Chain(methods_of(descriptors), layers(application.verifier, config, lambda: self._is_stopping))
         self._config = config
         self._names = [descriptor.full_name for descriptor in descriptors]
         self._health = health.aio.HealthServicer()
@@ -175,6 +180,7 @@ class Server:
         """Send newcomers away, finish what is in flight, end."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._config.lame_duck_seconds)
+        self._is_stopping = True
         await self._server.stop(self._config.drain_seconds)
         if self._probed is not None:
             await self._probed.stop(None)

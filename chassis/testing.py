@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from chassis.clock import SystemClock
 from chassis.mongo import Database, Document
 from chassis.server import Application, ServerConfig, Service, running_server
-from chassis.tokens import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
+from chassis.tokens import ALGORITHM, AUDIENCE, ISSUER, TICKET_TYPE, TOKEN_TYPE, TokenVerifier
 
 TEST_SERVER = ServerConfig(
     listen_host="127.0.0.1",
@@ -23,6 +23,7 @@ TEST_SERVER = ServerConfig(
     lame_duck_seconds=0.001,
     drain_seconds=1.0,
     concurrent_calls_max=1000,
+    concurrent_streams_max=1000,
     connection_age_seconds=600,
 )
 
@@ -70,6 +71,12 @@ class TestIssuer:
         """An admin's access token."""
         return self.user(user_id, role="admin")
 
+    def ticket(self, user_id: str, resource: str, *, end: datetime | None = None, **claims: object) -> str:
+        """A user's ticket for one thing; it lets them stay until ``end``, ten minutes from now."""
+        who = {"sub": user_id, "role": "customer", "email": f"{user_id}@example.com", "sid": "s-1"}
+        until = end or datetime.now(UTC) + timedelta(minutes=10)
+        return self._sign(who | {"for": resource, "end": int(until.timestamp())} | claims, TICKET_TYPE)
+
     def service(self, client_id: str) -> str:
         """A service's token."""
         return self._sign({"sub": client_id, "client_id": client_id})
@@ -78,10 +85,10 @@ class TestIssuer:
         """The key's signature of any text, for tokens that are made by hand."""
         return self._private_key.sign(text)
 
-    def _sign(self, claims: dict[str, object]) -> str:
+    def _sign(self, claims: dict[str, object], token_type: str = TOKEN_TYPE) -> str:
         now = datetime.now(UTC)
         standard = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + timedelta(minutes=10), "jti": uuid4().hex}
-        headers = {"typ": TOKEN_TYPE, "kid": self.KEY_ID}
+        headers = {"typ": token_type, "kid": self.KEY_ID}
         return jwt.encode(standard | claims, self._private_key, algorithm=ALGORITHM, headers=headers)
 
 

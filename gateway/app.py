@@ -11,10 +11,12 @@ from chassis.mesh import ServiceToken, require_own_name
 from gateway.asgi import Gateway
 from gateway.client_address import TrustedProxies
 from gateway.config import GatewayConfig
+from gateway.event_stream import EventStreamEndpoint
 from gateway.exchange import Endpoint
 from gateway.health import Alive, Ready
+from gateway.incoming import Proof
 from gateway.router import Router
-from gateway.rpc import Proof, RpcEndpoint
+from gateway.rpc import RpcEndpoint
 from gateway.rules import read_rules
 from gateway.template import parse_template
 from ordermesh.auth.v1 import auth_service_pb2
@@ -50,7 +52,8 @@ def build_gateway(
     router: Router[Endpoint] = Router()
     for name, service in services.items():
         for rule in read_rules([service]):
-            router.add(rule.verb, rule.template, RpcEndpoint(rule, channels[name], proof))
+            kind = EventStreamEndpoint if rule.method.server_streaming else RpcEndpoint
+            router.add(rule.verb, rule.template, kind(rule, channels[name], proof))
     backends = {name: (service.full_name, channels[name]) for name, service in services.items()}
     own: Sequence[Endpoint] = (Alive(), Ready(backends, REQUIRED))
     for endpoint in own:

@@ -119,7 +119,10 @@ async def _send(response: Response, request: Request, method: str, send: Send) -
         (b"x-request-id", request.call.request_id.encode()),
         (b"x-content-type-options", b"nosniff"),
     ]
-    if response.status != HTTPStatus.NO_CONTENT:
+    if response.status != HTTPStatus.NO_CONTENT and response.stream is None:
         headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": int(response.status), "headers": headers})
+    if response.stream is not None:
+        async for part in response.stream:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})

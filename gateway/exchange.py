@@ -1,6 +1,6 @@
 """One HTTP request and its answer, as the endpoints see them."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -32,11 +32,12 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """What goes out. The headers that every answer has are added on the way."""
+    """What goes out. The headers that every answer has are added on the way. A ``stream`` comes instead of a body."""
 
     status: int = HTTPStatus.OK
     headers: Headers = field(default_factory=list)
     body: bytes = b""
+    stream: AsyncIterator[bytes] | None = None
 
 
 class Endpoint(Protocol):

@@ -49,8 +49,8 @@ def _rules_of(method: MethodDescriptor) -> Iterator[Rule]:
     if not options.HasExtension(annotations_pb2.http):
         return
     http = options.Extensions[annotations_pb2.http]
-    if method.client_streaming or method.server_streaming:
-        raise UnsupportedRule(f"{method.full_name} ({_path_of(http)}): streaming methods are not supported")
+    if method.client_streaming:
+        raise UnsupportedRule(f"{method.full_name} ({_path_of(http)}): streams of requests are not supported")
     created = _created(method, options.Extensions[options_pb2.created].location)
     for binding in (http, *http.additional_bindings):
         yield _rule(method, binding, created)

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 from google.protobuf.message import Message
 
-from chassis.call import DEADLINE_SECONDS_DEFAULT, Call, begin_call
+from chassis.call import DEADLINE_SECONDS_DEFAULT, STREAM_SECONDS_MAX, Call, begin_call
 from chassis.client_address import peer_address
 from chassis.contract import Method
-from chassis.interceptors.chain import Context, Layer, UnaryCall
+from chassis.interceptors.chain import Context, Layer, RpcCall
 
 REQUEST_ID_KEY = "x-request-id"
 TRACEPARENT_KEY = "traceparent"
@@ -36,9 +36,9 @@ def is_traceparent(text: str) -> bool:
 def begin() -> Layer:
     """Begin the call: everything below can ask :func:`chassis.call.current_call`."""
 
-    def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        async def begun(request: bytes, context: Context) -> Message:
-            begin_call(_call_of(context))
+    def layer(method: Method, call: RpcCall) -> RpcCall:
+        async def begun(request: bytes, context: Context) -> Message | None:
+            begin_call(_call_of(method, context))
             return await call(request, context)
 
         return begun
@@ -46,7 +46,7 @@ def begin() -> Layer:
     return layer
 
 
-def _call_of(context: Context) -> Call:
+def _call_of(method: Method, context: Context) -> Call:
     request_id = traceparent = ""
     for key, value in context.invocation_metadata() or ():
         if key == REQUEST_ID_KEY and isinstance(value, str) and is_request_id(value):
@@ -54,6 +54,7 @@ def _call_of(context: Context) -> Call:
         elif key == TRACEPARENT_KEY and isinstance(value, str) and is_traceparent(value):
             traceparent = value
     remaining = context.time_remaining()
-    seconds = DEADLINE_SECONDS_DEFAULT if remaining is None else min(remaining, 3600.0)
+    default_seconds = STREAM_SECONDS_MAX if method.streams else DEADLINE_SECONDS_DEFAULT
+    seconds = default_seconds if remaining is None else min(remaining, STREAM_SECONDS_MAX)
     address = peer_address(context.peer())
     return Call(request_id or new_request_id(), traceparent, monotonic() + seconds, client_address=address)

@@ -10,7 +10,7 @@ from chassis.client_address import ADDRESS_KEY, GATEWAY, PROOF_KEY, canonical
 from chassis.contract import Method
 from chassis.errors import Unauthenticated
 from chassis.interceptors.authenticate import Verifier, bearer_token, verified
-from chassis.interceptors.chain import Context, Layer, UnaryCall
+from chassis.interceptors.chain import Context, Layer, RpcCall
 
 WARN_AGAIN_SECONDS = 60.0
 """Calls for hidden clients are warned of once in so many seconds, with how many there were."""
@@ -26,8 +26,8 @@ def know_client(verifier: Verifier) -> Layer:
     """
     unproven = _Unproven()
 
-    def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        async def known(request: bytes, context: Context) -> Message:
+    def layer(method: Method, call: RpcCall) -> RpcCall:
+        async def known(request: bytes, context: Context) -> Message | None:
             claimed, token = _told(context)
             if claimed or token:
                 current = current_call()

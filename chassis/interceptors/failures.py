@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from chassis.contract import Method
 from chassis.errors import DeadlineExceeded, DomainError, Unavailable, internal_status, to_status
-from chassis.interceptors.chain import Context, Layer, UnaryCall
+from chassis.interceptors.chain import Context, Layer, RpcCall
 from chassis.mongo import MONGO_DOWN
 
 _log = logging.getLogger(__name__)
@@ -20,8 +20,8 @@ def map_errors() -> Layer:
     Bare grpc.aio would send an unknown exception's text to the caller.
     """
 
-    def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        async def mapped(request: bytes, context: Context) -> Message:
+    def layer(method: Method, call: RpcCall) -> RpcCall:
+        async def mapped(request: bytes, context: Context) -> Message | None:
             try:
                 return await call(request, context)
             except DomainError as error:

@@ -10,7 +10,7 @@ from prometheus_client import Counter, Histogram
 
 from chassis.call import current_call
 from chassis.contract import Method
-from chassis.interceptors.chain import Context, Layer, UnaryCall
+from chassis.interceptors.chain import Context, Layer, RpcCall
 
 _log = logging.getLogger("ordermesh.rpc")
 
@@ -25,8 +25,8 @@ _CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 def log_calls() -> Layer:
     """Write one line a call, with the code that the caller saw."""
 
-    def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        async def logged(request: bytes, context: Context) -> Message:
+    def layer(method: Method, call: RpcCall) -> RpcCall:
+        async def logged(request: bytes, context: Context) -> Message | None:
             begun = perf_counter()
             cancelled = False
             try:
@@ -46,11 +46,11 @@ def log_calls() -> Layer:
 def count_calls() -> Layer:
     """Count and time each call."""
 
-    def layer(method: Method, call: UnaryCall) -> UnaryCall:
-        labels = ("unary", method.service, method.name)
+    def layer(method: Method, call: RpcCall) -> RpcCall:
+        labels = ("server_stream" if method.streams else "unary", method.service, method.name)
         started, seconds = _STARTED.labels(*labels), _SECONDS.labels(*labels)
 
-        async def counted(request: bytes, context: Context) -> Message:
+        async def counted(request: bytes, context: Context) -> Message | None:
             started.inc()
             begun = perf_counter()
             cancelled = False

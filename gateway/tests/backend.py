@@ -19,7 +19,7 @@ from chassis.testing import TEST_SERVER, TestIssuer
 from gateway.app import build_gateway
 from gateway.asgi import Gateway
 from gateway.client_address import TrustedProxies
-from gateway.rpc import Proof
+from gateway.incoming import Proof
 from gateway.server import running
 
 DRAIN_SECONDS = 5.0
@@ -69,6 +69,15 @@ class Backend:
                 answer = await answer
             return answer or response_class()
 
+        async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+            answers = await handle(request, context)
+            for answer in answers if isinstance(answers, list) else [answers]:
+                yield answer
+
+        if method.server_streaming:
+            return grpc.unary_stream_rpc_method_handler(
+                stream, request_class.FromString, response_class.SerializeToString
+            )
         return grpc.unary_unary_rpc_method_handler(handle, request_class.FromString, response_class.SerializeToString)
 
 

@@ -35,7 +35,6 @@ def test_the_contract_is_the_routing_table() -> None:
         ({"post": "/books", "body": "title"}, "no field `title` for the body"),
         ({"post": "/books", "response_body": "author"}, r"Find \(/books\): response_body"),
         ({"custom": {"kind": "TRACE", "path": "/books"}}, r"Find \(/books\): the pattern `custom`"),
-        ({"get": "/books", "server_streaming": True}, r"Find \(/books\): streaming"),
         ({"post": "/books", "created": "/books/{title}"}, "Location /books/{title}"),
         ({"get": "/books", "additional": [{"get": "/b/*"}]}, r"Find \(/b/\*\)"),
     ],

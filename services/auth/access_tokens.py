@@ -1,18 +1,22 @@
 """Signing access tokens (RFC 9068). How they are verified is in :mod:`chassis.tokens`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
 
 import jwt
 
+from chassis.call import Identity
 from chassis.clock import Clock
-from chassis.tokens import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE
+from chassis.tokens import ALGORITHM, AUDIENCE, ISSUER, TICKET_TYPE, TOKEN_TYPE
 from services.auth.keys import KeyRing
 from services.auth.user import User
 
 USER_TOKEN_SECONDS = 600
 SERVICE_TOKEN_SECONDS = 300
+TICKET_SECONDS = 60
+"""How long a ticket can be used to open what it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,19 @@ class AccessTokens:
         """A token that says which service calls. ``client_id`` among the claims tells it from a user's."""
         return self._sign({"sub": client_id, "client_id": client_id}, SERVICE_TOKEN_SECONDS)
 
-    def _sign(self, claims: dict[str, str], seconds: int) -> AccessToken:
+    def ticket(self, holder: Identity, resource: str) -> AccessToken:
+        """What opens one resource to a user who is logged in; whoever used it stays as long as their token lives."""
+        claims: dict[str, str | int] = {
+            "sub": holder.subject,
+            "sid": holder.session_id,
+            "role": holder.role,
+            "email": holder.email,
+            "for": resource,
+            "end": int(holder.expire_time.timestamp()),
+        }
+        return self._sign(claims, TICKET_SECONDS, TICKET_TYPE)
+
+    def _sign(self, claims: Mapping[str, str | int], seconds: int, token_type: str = TOKEN_TYPE) -> AccessToken:
         now = self._clock.now()
         standard = {
             "iss": ISSUER,
@@ -48,6 +64,6 @@ class AccessTokens:
             "exp": now + timedelta(seconds=seconds),
             "jti": uuid4().hex,
         }
-        headers = {"typ": TOKEN_TYPE, "kid": self._key.key_id}
-        text = jwt.encode(standard | claims, self._key.private_key, algorithm=ALGORITHM, headers=headers)
+        headers = {"typ": token_type, "kid": self._key.key_id}
+        text = jwt.encode({**standard, **claims}, self._key.private_key, algorithm=ALGORITHM, headers=headers)
         return AccessToken(text, seconds)

@@ -22,6 +22,7 @@ from services.auth.config import AuthConfig
 from services.auth.end_sessions import EndSessions
 from services.auth.get_current_user import GetCurrentUser
 from services.auth.issue_service_token import IssueServiceToken
+from services.auth.issue_ticket import IssueTicket
 from services.auth.keys import KeyRing, LocalKeys
 from services.auth.limits import AuthLimits
 from services.auth.login import Login
@@ -62,6 +63,7 @@ def build_auth(
         set_user_role=SetUserRole(store, end_sessions, clock),
         get_current_user=GetCurrentUser(store),
         issue_service_token=IssueServiceToken(clients, access_tokens),
+        issue_ticket=IssueTicket(access_tokens),
         published_keys=keys.published,
     )
 

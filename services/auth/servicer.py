@@ -9,6 +9,7 @@ from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceServicer
 from services.auth.change_password import ChangePassword
 from services.auth.get_current_user import GetCurrentUser
 from services.auth.issue_service_token import IssueServiceToken
+from services.auth.issue_ticket import IssueTicket
 from services.auth.keys import SigningKey
 from services.auth.login import Login
 from services.auth.logout import Logout, LogoutAll
@@ -38,6 +39,7 @@ class AuthServicer(AuthServiceServicer):
         set_user_role: SetUserRole,
         get_current_user: GetCurrentUser,
         issue_service_token: IssueServiceToken,
+        issue_ticket: IssueTicket,
         published_keys: Sequence[SigningKey],
     ) -> None:
         self._register = register
@@ -49,6 +51,7 @@ class AuthServicer(AuthServiceServicer):
         self._set_user_role = set_user_role
         self._get_current_user = get_current_user
         self._issue_service_token = issue_service_token
+        self._issue_ticket = issue_ticket
         self._key_set = auth_pb2.JsonWebKeySet(keys=[_json_web_key(key) for key in published_keys])
 
     async def Register(self, request: auth_pb2.RegisterRequest, context: object) -> auth_pb2.User:
@@ -93,6 +96,10 @@ class AuthServicer(AuthServiceServicer):
         return auth_pb2.ServiceToken(
             access_token=token.text, token_type=BEARER, expires_in_seconds=token.expires_in_seconds
         )
+
+    async def IssueTicket(self, request: auth_pb2.IssueTicketRequest, context: object) -> auth_pb2.Ticket:
+        ticket = self._issue_ticket(caller(), request.order_id)
+        return auth_pb2.Ticket(ticket=ticket.text, expires_in_seconds=ticket.expires_in_seconds)
 
 
 def _user(user: User) -> auth_pb2.User:

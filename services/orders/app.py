@@ -19,6 +19,7 @@ from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceSt
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from ordermesh.orders.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 from services.orders.cache import CACHE_PORT, OrderCache, RedisCache
+from services.orders.changes import CHANGES_PORT, RedisChanges
 from services.orders.config import OrdersConfig
 from services.orders.grpc_stock import GrpcStock
 from services.orders.mongo_store import MongoStore
@@ -28,6 +29,7 @@ from services.orders.sqs_queue import SqsQueue
 from services.orders.stock import STOCK_PORT, Stock
 from services.orders.store import STORE_PORT, OrderStore
 from services.orders.sweep import Sweep
+from services.orders.watchers import Watchers
 
 CACHE_SECONDS_MAX = 0.05
 """How long the cache may take: slower than this, MongoDB is asked instead."""
@@ -40,9 +42,11 @@ SQS_ATTEMPTS_MAX = 1
 SQS_CONNECTIONS_MAX = 20
 
 
-def build_orders(store: OrderStore, stock: Stock, cache: OrderCache, relay: Relay, clock: Clock) -> Service:
+def build_orders(
+    store: OrderStore, stock: Stock, cache: OrderCache, relay: Relay, watchers: Watchers, clock: Clock
+) -> Service:
     """The service around its ports."""
-    servicer = OrderServicer(store, stock, cache, relay, clock)
+    servicer = OrderServicer(store, stock, cache, relay, watchers, clock)
     return Service(
         descriptor=pb.DESCRIPTOR.services_by_name["OrderService"],
         register=partial(add_OrderServiceServicer_to_server, servicer),
@@ -82,9 +86,10 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
         cache = around(RedisCache(cache_redis), CACHE_PORT)
         depth_max = config.queue_depth_max
         relay = Relay(store, queue, clock, config.relay_lease, depth_max)
+        watchers = Watchers(store, around(RedisChanges(redis), CHANGES_PORT))
         sweep = Sweep(store, stock, queue, relay, clock, depth=depth_max // 2)
         yield Application(
-            services=[build_orders(store, stock, cache, relay, clock)],
+            services=[build_orders(store, stock, cache, relay, watchers, clock)],
             verifier=TokenVerifier(keys, clock, revocations),
             prepare=[
                 ("the database", partial(require_replica_set, database)),
@@ -96,6 +101,9 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
                 ("keys", keys.keep_fresh),
                 ("revocations", RevocationFeed(redis, revocations).run),
                 ("relay", relay.run),
+                ("changes of others", watchers.hear),
+                ("changes for others", watchers.tell),
+                ("watched orders", watchers.read),
                 ("sweep", partial(sweep.run, config.sweep)),
             ],
         )

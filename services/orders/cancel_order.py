@@ -22,6 +22,7 @@ async def cancel_order(
     stock: Stock,
     clock: Clock,
     wake_relay: Callable[[], None],
+    show_moved: Callable[[Order], None],
     customer: Identity,
     order_id: str,
     traceparent: str,
@@ -33,6 +34,8 @@ async def cancel_order(
     order = owned(await store.get(order_id), customer)
     if order.status is Status.PENDING:
         moved = await finish(store.apply(cancel(order, clock.now(), traceparent)))
+        if moved:
+            show_moved(moved)
         order = moved or owned(await store.get(order_id), customer)
         wake_relay()
     if order.status is not Status.CANCELLED:

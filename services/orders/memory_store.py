@@ -34,6 +34,10 @@ class MemoryStore:
         row = self._rows.get(order_id)
         return None if row is None else row.order
 
+    async def get_many(self, order_ids: Collection[str]) -> list[Order]:
+        """See the port."""
+        return [self._rows[order_id].order for order_id in order_ids if order_id in self._rows]
+
     async def list_by_user(self, user_id: str, page: Page) -> list[Order]:
         """See the port."""
         keyed = sorted(

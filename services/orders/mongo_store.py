@@ -64,6 +64,10 @@ class MongoStore:
         document = await self._orders.find_one({"_id": order_id})
         return None if document is None else order_from(document)
 
+    async def get_many(self, order_ids: Collection[str]) -> list[Order]:
+        """See the port."""
+        return [order_from(document) async for document in self._orders.find({"_id": {"$in": list(order_ids)}})]
+
     async def list_by_user(self, user_id: str, page: Page) -> list[Order]:
         """See the port."""
         where: Document = {"user_id": user_id}

@@ -11,7 +11,7 @@ a FAILED or CANCELLED order must be released, and the customer must be told. Bot
 down in the same move that ends the order; an order is settled when it owes nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -155,6 +155,13 @@ class Order:
     def lines(self) -> tuple[Line, ...]:
         """What was ordered."""
         return tuple(Line(item.sku, item.quantity) for item in self.items)
+
+    def at(self, version: int) -> "Order":
+        """The order as it was at an earlier version: what was ordered and for whom never changes."""
+        if version == self.version:
+            return self
+        history = self.history[:version]
+        return replace(self, version=version, history=history, status=history[-1].status, failure=None)
 
     def event(self, now: datetime, traceparent: str = "") -> Event:
         """What to publish about the order as it is."""

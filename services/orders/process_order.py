@@ -4,6 +4,8 @@ Inventory's verdict on the stock is final and the only one. Two workers that pro
 the same verdict, and each move is made once, so they come to the same end.
 """
 
+from collections.abc import Callable
+
 from chassis.background import finish
 from chassis.clock import Clock
 from services.orders.cache import OrderCache
@@ -18,7 +20,14 @@ STEPS_MAX = 8
 STOCK_GONE = Failure("OUT_OF_STOCK", "The stock was no longer available when the order was processed.")
 
 
-async def process_order(store: OrderStore, stock: Stock, cache: OrderCache, clock: Clock, order_id: str) -> Order:
+async def process_order(
+    store: OrderStore,
+    stock: Stock,
+    cache: OrderCache,
+    clock: Clock,
+    show_moved: Callable[[Order], None],
+    order_id: str,
+) -> Order:
     """Go on where the order is until it has ended, then settle its stock.
 
     The payment step will stand between PROCESSING and the commit. Today no money is taken.
@@ -28,6 +37,8 @@ async def process_order(store: OrderStore, stock: Stock, cache: OrderCache, cloc
         if order.status.is_terminal:
             break
         moved = await finish(store.apply(await _next_move(stock, clock, order)))
+        if moved:
+            show_moved(moved)
         order = moved or await _get(store, order_id)
     if not order.status.is_terminal:
         raise RuntimeError(f"order {order_id} did not end within {STEPS_MAX} moves")

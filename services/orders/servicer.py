@@ -1,12 +1,16 @@
 """orders.v1.OrderService: translates, calls, translates."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 from chassis.call import caller, current_call
 from chassis.clock import Clock
 from chassis.idempotency import key_from_metadata, mark_replayed
 from chassis.interceptors.chain import Context
 from chassis.pages import fitting, next_token, read_page, time_key
+from chassis.streams import open_stream
 from chassis.violations import Violations
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceServicer
@@ -20,6 +24,8 @@ from services.orders.process_order import confirm_notification, process_order
 from services.orders.relay import Relay
 from services.orders.stock import Stock
 from services.orders.store import OrderStore
+from services.orders.watch_order import watch_order
+from services.orders.watchers import Watchers
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class OrderServicer(OrderServiceServicer):
     stock: Stock
     cache: OrderCache
     relay: Relay
+    watchers: Watchers
     clock: Clock
 
     async def CreateOrder(self, request: pb.CreateOrderRequest, context: Context) -> pb.Order:
@@ -60,12 +67,31 @@ class OrderServicer(OrderServiceServicer):
 
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.Order:
         order = await cancel_order(
-            self.store, self.stock, self.clock, self.relay.wake, caller(), request.order_id, _traceparent()
+            self.store,
+            self.stock,
+            self.clock,
+            self.relay.wake,
+            self.watchers.moved,
+            caller(),
+            request.order_id,
+            _traceparent(),
         )
         return order_message(order)
 
+    async def WatchOrder(self, request: pb.WatchOrderRequest, context: Context) -> AsyncGenerator[pb.Order, None]:
+        let_in = partial(open_stream, context)
+        orders = watch_order(
+            self.store, self.cache, self.watchers, caller(), request.order_id, request.after_version, let_in
+        )
+        async with aclosing(orders):
+            async for order in orders:
+                yield order_message(order)
+
     async def ProcessOrder(self, request: pb.ProcessOrderRequest, context: Context) -> pb.Order:
-        return order_message(await process_order(self.store, self.stock, self.cache, self.clock, request.order_id))
+        order = await process_order(
+            self.store, self.stock, self.cache, self.clock, self.watchers.moved, request.order_id
+        )
+        return order_message(order)
 
     async def ConfirmNotification(
         self, request: pb.ConfirmNotificationRequest, context: Context

@@ -59,6 +59,10 @@ class OrderStore(Protocol):
         """The order, or None."""
         ...
 
+    async def get_many(self, order_ids: Collection[str]) -> list[Order]:
+        """Those of the orders that are there, in any order."""
+        ...
+
     async def list_by_user(self, user_id: str, page: Page) -> list[Order]:
         """A user's orders of a page, the newest first; one more than its size when there are more."""
         ...
@@ -111,5 +115,5 @@ STORE_PORT = Port(
         "record_published",
         "claim_overdue",
     ),
-    reads=("get", "list_by_user", "overdue"),
+    reads=("get", "get_many", "list_by_user", "overdue"),
 )

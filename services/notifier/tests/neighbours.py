@@ -36,6 +36,7 @@ class Auth(PartOfAuth):
             keys=[auth_pb2.JsonWebKey(kty=jwk["kty"], crv=jwk["crv"], x=jwk["x"], kid=TestIssuer.KEY_ID)]
         )
 
+    async def IssueTicket(self, request: Any, context: Any) -> Any: ...
     async def IssueServiceToken(self, request: auth_pb2.IssueServiceTokenRequest, context: Any) -> Any:
         token = self._issuer.service(request.client_id)
         return auth_pb2.ServiceToken(access_token=token, token_type="Bearer", expires_in_seconds=600)
@@ -76,6 +77,7 @@ class Orders(OrderServiceServicer):
             raise errors.NotFound("there is no such order")
         return self.orders[request.order_id]
 
+    def WatchOrder(self, request: Any, context: Any) -> Any: ...
     async def ConfirmNotification(self, request: pb.ConfirmNotificationRequest, context: Any) -> Any:
         await self._note_call()
         async with self._changed:

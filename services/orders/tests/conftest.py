@@ -11,12 +11,14 @@ from chassis.testing import ManualClock, TestIssuer, served
 from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceStub
 from services.orders.app import build_orders
 from services.orders.cache import MemoryCache
+from services.orders.changes import MemoryChanges
 from services.orders.memory_store import MemoryStore
 from services.orders.mongo_store import MongoStore
 from services.orders.relay import Relay
 from services.orders.store import OrderStore, SweepTimes
 from services.orders.sweep import Sweep
 from services.orders.tests.fakes import FakeQueue, FakeStock
+from services.orders.watchers import Watchers
 
 if TYPE_CHECKING:
     from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceAsyncStub
@@ -88,9 +90,21 @@ def issuer() -> TestIssuer:
 
 
 @pytest.fixture
+def watchers(store: OrderStore) -> Watchers:
+    """Who waits for orders; it hears of other replicas when a test says so."""
+    return Watchers(store, MemoryChanges())
+
+
+@pytest.fixture
 async def stub(
-    store: OrderStore, stock: FakeStock, cache: MemoryCache, relay: Relay, clock: ManualClock, issuer: TestIssuer
+    store: OrderStore,
+    stock: FakeStock,
+    cache: MemoryCache,
+    relay: Relay,
+    watchers: Watchers,
+    clock: ManualClock,
+    issuer: TestIssuer,
 ) -> AsyncIterator["OrderServiceAsyncStub"]:
     """The service behind a real server."""
-    async with served(build_orders(store, stock, cache, relay, clock), issuer=issuer) as channel:
+    async with served(build_orders(store, stock, cache, relay, watchers, clock), issuer=issuer) as channel:
         yield OrderServiceStub(channel)

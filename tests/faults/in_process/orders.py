@@ -10,6 +10,7 @@ from services.notifier.grpc_orders import order_of
 from services.notifier.order import Order as EndedOrder
 from services.orders.cache import CACHE_PORT
 from services.orders.cancel_order import cancel_order
+from services.orders.changes import CHANGES_PORT
 from services.orders.create_order import OrderRequest, Placed, create_order
 from services.orders.messages import order_message
 from services.orders.order import Line, Order
@@ -19,6 +20,7 @@ from services.orders.sqs_queue import SqsQueue
 from services.orders.stock import STOCK_PORT
 from services.orders.store import STORE_PORT
 from services.orders.sweep import Sweep
+from services.orders.watchers import Watchers
 from tests.faults.in_process.inventory import DirectStock, Inventory
 from tests.faults.in_process.outside import Outside
 from tests.faults.in_process.process import Plan, Process, Unreachable
@@ -42,6 +44,7 @@ class Orders:
         self._cache = around(outside.cache, CACHE_PORT)
         queue = around(SqsQueue(Sqs(outside.queue), "queue"), QUEUE_PORT)
         self._relay = Relay(self._store, queue, self._clock, RELAY_LEASE, QUEUE_DEPTH_MAX)
+        self._watchers = Watchers(self._store, around(outside.changes, CHANGES_PORT))
         self._sweep = Sweep(self._store, self._stock, queue, self._relay, self._clock, QUEUE_DEPTH_MAX // 2)
 
     async def create(self, customer: Identity, key: str, line: Line) -> Placed:
@@ -52,12 +55,19 @@ class Orders:
     async def cancel(self, customer: Identity, order_id: str) -> Order:
         """CancelOrder."""
         return await cancel_order(
-            self._store, self._stock, self._clock, self._relay.wake, customer, order_id, traceparent=""
+            self._store,
+            self._stock,
+            self._clock,
+            self._relay.wake,
+            self._watchers.moved,
+            customer,
+            order_id,
+            traceparent="",
         )
 
     async def process_order(self, order_id: str) -> Order:
         """ProcessOrder."""
-        return await process_order(self._store, self._stock, self._cache, self._clock, order_id)
+        return await process_order(self._store, self._stock, self._cache, self._clock, self._watchers.moved, order_id)
 
     async def confirm_notification(self, order_id: str) -> None:
         """ConfirmNotification."""
@@ -70,6 +80,10 @@ class Orders:
     async def sweep(self) -> None:
         """One round of the sweep."""
         await self._sweep.once()
+
+    async def tell_changes(self) -> None:
+        """One round of telling the other replicas which orders moved."""
+        await self._watchers.tell_untold()
 
 
 class DirectOrders:

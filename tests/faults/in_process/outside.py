@@ -16,6 +16,7 @@ from services.notifier.memory_queue import MemoryQueue
 from services.notifier.memory_store import MemoryStore as MemoryNotifications
 from services.notifier.store import NotificationStore
 from services.orders.cache import MemoryCache
+from services.orders.changes import MemoryChanges
 from services.orders.memory_store import MemoryStore as MemoryOrders
 from services.orders.store import OrderStore
 from tests.faults.in_process.queues import RedrivingQueue
@@ -74,6 +75,7 @@ class Outside:
         self.queue = RedrivingQueue(self.clock)
         self.mailbox = Mailbox(self.queue)
         self.cache = MemoryCache()
+        self.changes = MemoryChanges()
 
     async def let_pass(self, seconds: float) -> None:
         """Move the clock."""

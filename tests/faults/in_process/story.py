@@ -69,6 +69,7 @@ class Story:
             await self.mesh.ask_orders(lambda orders: orders.publish())
             await self.mesh.worked()
             await self.mesh.ask_orders(lambda orders: orders.sweep())
+            await self.mesh.ask_orders(lambda orders: orders.tell_changes())
             await self.mesh.ask_inventory(lambda inventory: inventory.expire())
             await self.mesh.ask_notifier(lambda notifier: notifier.look_after_dead_letters())
             if await self._is_settled():

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from ordermesh.options.v1 import options_pb2 as ordermesh_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$ordermesh/auth/v1/auth_service.proto\x12\x11ordermesh.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"ordermesh/options/v1/options.proto\"\xc8\x01\n\x04User\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12*\n\x04role\x18\x04 \x01(\x0e\x32\x1c.ordermesh.auth.v1.User.Role\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"5\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x43USTOMER\x10\x01\x12\t\n\x05\x41\x44MIN\x10\x02\"\x8c\x01\n\tTokenPair\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12\x1a\n\x12\x65xpires_in_seconds\x18\x03 \x01(\x05\x12\x15\n\rrefresh_token\x18\x04 \x01(\t\x12\"\n\x1arefresh_expires_in_seconds\x18\x05 \x01(\x05\"T\n\x0cServiceToken\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12\x1a\n\x12\x65xpires_in_seconds\x18\x03 \x01(\x05\"<\n\rJsonWebKeySet\x12+\n\x04keys\x18\x01 \x03(\x0b\x32\x1d.ordermesh.auth.v1.JsonWebKey\"X\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03use\x18\x05 \x01(\t\x12\x0b\n\x03\x61lg\x18\x06 \x01(\t\"@\n\x0fRegisterRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"/\n\x0cLoginRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\",\n\x13RefreshTokenRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\"&\n\rLogoutRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\"\x10\n\x0eLogoutResponse\"\x12\n\x10LogoutAllRequest\"\x13\n\x11LogoutAllResponse\"C\n\x15\x43hangePasswordRequest\x12\x14\n\x0cold_password\x18\x01 \x01(\t\x12\x14\n\x0cnew_password\x18\x02 \x01(\t\"\x18\n\x16\x43hangePasswordResponse\"Q\n\x12SetUserRoleRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12*\n\x04role\x18\x02 \x01(\x0e\x32\x1c.ordermesh.auth.v1.User.Role\"\x17\n\x15GetCurrentUserRequest\"\x19\n\x17GetJsonWebKeySetRequest\"D\n\x18IssueServiceTokenRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x15\n\rclient_secret\x18\x02 \x01(\t2\xff\t\n\x0b\x41uthService\x12~\n\x08Register\x12\".ordermesh.auth.v1.RegisterRequest\x1a\x17.ordermesh.auth.v1.User\"5\xaa\xd4\x18\x02\x08\x01\xb2\xd4\x18\x0e\n\x0c/api/auth/me\x82\xd3\xe4\x93\x02\x17\"\x12/api/auth/register:\x01*\x12h\n\x05Login\x12\x1f.ordermesh.auth.v1.LoginRequest\x1a\x1c.ordermesh.auth.v1.TokenPair\" \xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x14\"\x0f/api/auth/login:\x01*\x12x\n\x0cRefreshToken\x12&.ordermesh.auth.v1.RefreshTokenRequest\x1a\x1c.ordermesh.auth.v1.TokenPair\"\"\xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x16\"\x11/api/auth/refresh:\x01*\x12s\n\x06Logout\x12 .ordermesh.auth.v1.LogoutRequest\x1a!.ordermesh.auth.v1.LogoutResponse\"$\x90\x02\x02\xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x15\"\x10/api/auth/logout:\x01*\x12\x80\x01\n\tLogoutAll\x12#.ordermesh.auth.v1.LogoutAllRequest\x1a$.ordermesh.auth.v1.LogoutAllResponse\"(\x90\x02\x02\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x19\"\x14/api/auth/logout-all:\x01*\x12\x8a\x01\n\x0e\x43hangePassword\x12(.ordermesh.auth.v1.ChangePasswordRequest\x1a).ordermesh.auth.v1.ChangePasswordResponse\"#\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x17\"\x12/api/auth/password:\x01*\x12\x81\x01\n\x0bSetUserRole\x12%.ordermesh.auth.v1.SetUserRoleRequest\x1a\x17.ordermesh.auth.v1.User\"2\x90\x02\x02\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02#\"\x1e/api/auth/users/{user_id}/role:\x01*\x12r\n\x0eGetCurrentUser\x12(.ordermesh.auth.v1.GetCurrentUserRequest\x1a\x17.ordermesh.auth.v1.User\"\x1d\x90\x02\x01\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/auth/me\x12\xa0\x01\n\x10GetJsonWebKeySet\x12*.ordermesh.auth.v1.GetJsonWebKeySetRequest\x1a .ordermesh.auth.v1.JsonWebKeySet\">\x90\x02\x01\xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02/\x12\x13/api/auth/jwks.jsonZ\x18\x12\x16/.well-known/jwks.json\x12l\n\x11IssueServiceToken\x12+.ordermesh.auth.v1.IssueServiceTokenRequest\x1a\x1f.ordermesh.auth.v1.ServiceToken\"\t\x90\x02\x02\xaa\xd4\x18\x02\x08\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$ordermesh/auth/v1/auth_service.proto\x12\x11ordermesh.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"ordermesh/options/v1/options.proto\"\xc8\x01\n\x04User\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12*\n\x04role\x18\x04 \x01(\x0e\x32\x1c.ordermesh.auth.v1.User.Role\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"5\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x43USTOMER\x10\x01\x12\t\n\x05\x41\x44MIN\x10\x02\"\x8c\x01\n\tTokenPair\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12\x1a\n\x12\x65xpires_in_seconds\x18\x03 \x01(\x05\x12\x15\n\rrefresh_token\x18\x04 \x01(\t\x12\"\n\x1arefresh_expires_in_seconds\x18\x05 \x01(\x05\"T\n\x0cServiceToken\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12\x1a\n\x12\x65xpires_in_seconds\x18\x03 \x01(\x05\"4\n\x06Ticket\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12\x1a\n\x12\x65xpires_in_seconds\x18\x02 \x01(\x05\"<\n\rJsonWebKeySet\x12+\n\x04keys\x18\x01 \x03(\x0b\x32\x1d.ordermesh.auth.v1.JsonWebKey\"X\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03use\x18\x05 \x01(\t\x12\x0b\n\x03\x61lg\x18\x06 \x01(\t\"@\n\x0fRegisterRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"/\n\x0cLoginRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\",\n\x13RefreshTokenRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\"&\n\rLogoutRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\"\x10\n\x0eLogoutResponse\"\x12\n\x10LogoutAllRequest\"\x13\n\x11LogoutAllResponse\"C\n\x15\x43hangePasswordRequest\x12\x14\n\x0cold_password\x18\x01 \x01(\t\x12\x14\n\x0cnew_password\x18\x02 \x01(\t\"\x18\n\x16\x43hangePasswordResponse\"Q\n\x12SetUserRoleRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12*\n\x04role\x18\x02 \x01(\x0e\x32\x1c.ordermesh.auth.v1.User.Role\"&\n\x12IssueTicketRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"\x17\n\x15GetCurrentUserRequest\"\x19\n\x17GetJsonWebKeySetRequest\"D\n\x18IssueServiceTokenRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x15\n\rclient_secret\x18\x02 \x01(\t2\xf7\n\n\x0b\x41uthService\x12~\n\x08Register\x12\".ordermesh.auth.v1.RegisterRequest\x1a\x17.ordermesh.auth.v1.User\"5\xaa\xd4\x18\x02\x08\x01\xb2\xd4\x18\x0e\n\x0c/api/auth/me\x82\xd3\xe4\x93\x02\x17\"\x12/api/auth/register:\x01*\x12h\n\x05Login\x12\x1f.ordermesh.auth.v1.LoginRequest\x1a\x1c.ordermesh.auth.v1.TokenPair\" \xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x14\"\x0f/api/auth/login:\x01*\x12x\n\x0cRefreshToken\x12&.ordermesh.auth.v1.RefreshTokenRequest\x1a\x1c.ordermesh.auth.v1.TokenPair\"\"\xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x16\"\x11/api/auth/refresh:\x01*\x12s\n\x06Logout\x12 .ordermesh.auth.v1.LogoutRequest\x1a!.ordermesh.auth.v1.LogoutResponse\"$\x90\x02\x02\xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x15\"\x10/api/auth/logout:\x01*\x12\x80\x01\n\tLogoutAll\x12#.ordermesh.auth.v1.LogoutAllRequest\x1a$.ordermesh.auth.v1.LogoutAllResponse\"(\x90\x02\x02\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x19\"\x14/api/auth/logout-all:\x01*\x12\x8a\x01\n\x0e\x43hangePassword\x12(.ordermesh.auth.v1.ChangePasswordRequest\x1a).ordermesh.auth.v1.ChangePasswordResponse\"#\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x17\"\x12/api/auth/password:\x01*\x12\x81\x01\n\x0bSetUserRole\x12%.ordermesh.auth.v1.SetUserRoleRequest\x1a\x17.ordermesh.auth.v1.User\"2\x90\x02\x02\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02#\"\x1e/api/auth/users/{user_id}/role:\x01*\x12r\n\x0eGetCurrentUser\x12(.ordermesh.auth.v1.GetCurrentUserRequest\x1a\x17.ordermesh.auth.v1.User\"\x1d\x90\x02\x01\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/auth/me\x12v\n\x0bIssueTicket\x12%.ordermesh.auth.v1.IssueTicketRequest\x1a\x19.ordermesh.auth.v1.Ticket\"%\x90\x02\x02\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x16\"\x11/api/auth/tickets:\x01*\x12\xa0\x01\n\x10GetJsonWebKeySet\x12*.ordermesh.auth.v1.GetJsonWebKeySetRequest\x1a .ordermesh.auth.v1.JsonWebKeySet\">\x90\x02\x01\xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02/\x12\x13/api/auth/jwks.jsonZ\x18\x12\x16/.well-known/jwks.json\x12l\n\x11IssueServiceToken\x12+.ordermesh.auth.v1.IssueServiceTokenRequest\x1a\x1f.ordermesh.auth.v1.ServiceToken\"\t\x90\x02\x02\xaa\xd4\x18\x02\x08\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,6 +50,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['SetUserRole']._serialized_options = b'\220\002\002\252\324\030\002\010\003\202\323\344\223\002#\"\036/api/auth/users/{user_id}/role:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['GetCurrentUser']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['GetCurrentUser']._serialized_options = b'\220\002\001\252\324\030\002\010\002\202\323\344\223\002\016\022\014/api/auth/me'
+  _globals['_AUTHSERVICE'].methods_by_name['IssueTicket']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['IssueTicket']._serialized_options = b'\220\002\002\252\324\030\002\010\002\202\323\344\223\002\026\"\021/api/auth/tickets:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['GetJsonWebKeySet']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['GetJsonWebKeySet']._serialized_options = b'\220\002\001\252\324\030\002\010\001\202\323\344\223\002/\022\023/api/auth/jwks.jsonZ\030\022\026/.well-known/jwks.json'
   _globals['_AUTHSERVICE'].methods_by_name['IssueServiceToken']._loaded_options = None
@@ -62,36 +64,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOKENPAIR']._serialized_end=502
   _globals['_SERVICETOKEN']._serialized_start=504
   _globals['_SERVICETOKEN']._serialized_end=588
-  _globals['_JSONWEBKEYSET']._serialized_start=590
-  _globals['_JSONWEBKEYSET']._serialized_end=650
-  _globals['_JSONWEBKEY']._serialized_start=652
-  _globals['_JSONWEBKEY']._serialized_end=740
-  _globals['_REGISTERREQUEST']._serialized_start=742
-  _globals['_REGISTERREQUEST']._serialized_end=806
-  _globals['_LOGINREQUEST']._serialized_start=808
-  _globals['_LOGINREQUEST']._serialized_end=855
-  _globals['_REFRESHTOKENREQUEST']._serialized_start=857
-  _globals['_REFRESHTOKENREQUEST']._serialized_end=901
-  _globals['_LOGOUTREQUEST']._serialized_start=903
-  _globals['_LOGOUTREQUEST']._serialized_end=941
-  _globals['_LOGOUTRESPONSE']._serialized_start=943
-  _globals['_LOGOUTRESPONSE']._serialized_end=959
-  _globals['_LOGOUTALLREQUEST']._serialized_start=961
-  _globals['_LOGOUTALLREQUEST']._serialized_end=979
-  _globals['_LOGOUTALLRESPONSE']._serialized_start=981
-  _globals['_LOGOUTALLRESPONSE']._serialized_end=1000
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=1002
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=1069
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=1071
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=1095
-  _globals['_SETUSERROLEREQUEST']._serialized_start=1097
-  _globals['_SETUSERROLEREQUEST']._serialized_end=1178
-  _globals['_GETCURRENTUSERREQUEST']._serialized_start=1180
-  _globals['_GETCURRENTUSERREQUEST']._serialized_end=1203
-  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_start=1205
-  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_end=1230
-  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=1232
-  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=1300
-  _globals['_AUTHSERVICE']._serialized_start=1303
-  _globals['_AUTHSERVICE']._serialized_end=2582
+  _globals['_TICKET']._serialized_start=590
+  _globals['_TICKET']._serialized_end=642
+  _globals['_JSONWEBKEYSET']._serialized_start=644
+  _globals['_JSONWEBKEYSET']._serialized_end=704
+  _globals['_JSONWEBKEY']._serialized_start=706
+  _globals['_JSONWEBKEY']._serialized_end=794
+  _globals['_REGISTERREQUEST']._serialized_start=796
+  _globals['_REGISTERREQUEST']._serialized_end=860
+  _globals['_LOGINREQUEST']._serialized_start=862
+  _globals['_LOGINREQUEST']._serialized_end=909
+  _globals['_REFRESHTOKENREQUEST']._serialized_start=911
+  _globals['_REFRESHTOKENREQUEST']._serialized_end=955
+  _globals['_LOGOUTREQUEST']._serialized_start=957
+  _globals['_LOGOUTREQUEST']._serialized_end=995
+  _globals['_LOGOUTRESPONSE']._serialized_start=997
+  _globals['_LOGOUTRESPONSE']._serialized_end=1013
+  _globals['_LOGOUTALLREQUEST']._serialized_start=1015
+  _globals['_LOGOUTALLREQUEST']._serialized_end=1033
+  _globals['_LOGOUTALLRESPONSE']._serialized_start=1035
+  _globals['_LOGOUTALLRESPONSE']._serialized_end=1054
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=1056
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=1123
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=1125
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=1149
+  _globals['_SETUSERROLEREQUEST']._serialized_start=1151
+  _globals['_SETUSERROLEREQUEST']._serialized_end=1232
+  _globals['_ISSUETICKETREQUEST']._serialized_start=1234
+  _globals['_ISSUETICKETREQUEST']._serialized_end=1272
+  _globals['_GETCURRENTUSERREQUEST']._serialized_start=1274
+  _globals['_GETCURRENTUSERREQUEST']._serialized_end=1297
+  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_start=1299
+  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_end=1324
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=1326
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=1394
+  _globals['_AUTHSERVICE']._serialized_start=1397
+  _globals['_AUTHSERVICE']._serialized_end=2796
 # @@protoc_insertion_point(module_scope)

@@ -80,6 +80,11 @@ class AuthServiceStub:
                 request_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.User.FromString,
                 _registered_method=True)
+        self.IssueTicket = channel.unary_unary(
+                '/ordermesh.auth.v1.AuthService/IssueTicket',
+                request_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.IssueTicketRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.Ticket.FromString,
+                _registered_method=True)
         self.GetJsonWebKeySet = channel.unary_unary(
                 '/ordermesh.auth.v1.AuthService/GetJsonWebKeySet',
                 request_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.GetJsonWebKeySetRequest.SerializeToString,
@@ -197,6 +202,19 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IssueTicket(self, request, context):
+        """Makes a ticket: for 60 seconds it opens the events of one order to the caller, and nothing else.
+
+        Browsers can send no token with an EventSource or a WebSocket; they can put a ticket into its URL
+        (`?ticket=...`). A stream that was opened with it lives no longer than the token that this call came
+        with, and ends with its session. Whether the order is the caller's own is seen when it is used.
+        Errors: INVALID_ARGUMENT `INVALID_REQUEST` when that is no order's id.
+        Idempotent: it stores nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetJsonWebKeySet(self, request, context):
         """Returns the public keys that access tokens are verified with (RFC 7517).
 
@@ -259,6 +277,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.GetCurrentUser,
                     request_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.FromString,
                     response_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.User.SerializeToString,
+            ),
+            'IssueTicket': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueTicket,
+                    request_deserializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.IssueTicketRequest.FromString,
+                    response_serializer=ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.Ticket.SerializeToString,
             ),
             'GetJsonWebKeySet': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJsonWebKeySet,
@@ -493,6 +516,33 @@ class AuthService:
             '/ordermesh.auth.v1.AuthService/GetCurrentUser',
             ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.GetCurrentUserRequest.SerializeToString,
             ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.User.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueTicket(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.auth.v1.AuthService/IssueTicket',
+            ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.IssueTicketRequest.SerializeToString,
+            ordermesh_dot_auth_dot_v1_dot_auth__service__pb2.Ticket.FromString,
             options,
             channel_credentials,
             insecure,

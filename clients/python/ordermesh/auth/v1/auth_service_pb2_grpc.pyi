@@ -103,6 +103,15 @@ class AuthServiceStub:
     Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
     Idempotent: it changes nothing.
     """
+    IssueTicket: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.IssueTicketRequest, _auth_service_pb2.Ticket]
+    """Makes a ticket: for 60 seconds it opens the events of one order to the caller, and nothing else.
+
+    Browsers can send no token with an EventSource or a WebSocket; they can put a ticket into its URL
+    (`?ticket=...`). A stream that was opened with it lives no longer than the token that this call came
+    with, and ends with its session. Whether the order is the caller's own is seen when it is used.
+    Errors: INVALID_ARGUMENT `INVALID_REQUEST` when that is no order's id.
+    Idempotent: it stores nothing.
+    """
     GetJsonWebKeySet: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetJsonWebKeySetRequest, _auth_service_pb2.JsonWebKeySet]
     """Returns the public keys that access tokens are verified with (RFC 7517).
 
@@ -190,6 +199,15 @@ class AuthServiceAsyncStub(AuthServiceStub):
 
     Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
     Idempotent: it changes nothing.
+    """
+    IssueTicket: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.IssueTicketRequest, _auth_service_pb2.Ticket]  # type: ignore[assignment]
+    """Makes a ticket: for 60 seconds it opens the events of one order to the caller, and nothing else.
+
+    Browsers can send no token with an EventSource or a WebSocket; they can put a ticket into its URL
+    (`?ticket=...`). A stream that was opened with it lives no longer than the token that this call came
+    with, and ends with its session. Whether the order is the caller's own is seen when it is used.
+    Errors: INVALID_ARGUMENT `INVALID_REQUEST` when that is no order's id.
+    Idempotent: it stores nothing.
     """
     GetJsonWebKeySet: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetJsonWebKeySetRequest, _auth_service_pb2.JsonWebKeySet]  # type: ignore[assignment]
     """Returns the public keys that access tokens are verified with (RFC 7517).
@@ -323,6 +341,21 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: UNAUTHENTICATED, `ACCOUNT_GONE` when the account was removed.
         Idempotent: it changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def IssueTicket(
+        self,
+        request: _auth_service_pb2.IssueTicketRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.Ticket, _abc.Awaitable[_auth_service_pb2.Ticket]]:
+        """Makes a ticket: for 60 seconds it opens the events of one order to the caller, and nothing else.
+
+        Browsers can send no token with an EventSource or a WebSocket; they can put a ticket into its URL
+        (`?ticket=...`). A stream that was opened with it lives no longer than the token that this call came
+        with, and ends with its session. Whether the order is the caller's own is seen when it is used.
+        Errors: INVALID_ARGUMENT `INVALID_REQUEST` when that is no order's id.
+        Idempotent: it stores nothing.
         """
 
     @_abc_1.abstractmethod

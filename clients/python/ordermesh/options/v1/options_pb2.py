@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ordermesh/options/v1/options.proto\x12\x14ordermesh.options.v1\x1a google/protobuf/descriptor.proto\"\x9b\x01\n\x06\x41\x63\x63\x65ss\x12\x31\n\x05level\x18\x01 \x01(\x0e\x32\".ordermesh.options.v1.Access.Level\x12\x10\n\x08services\x18\x02 \x03(\t\"L\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\n\n\x06PUBLIC\x10\x01\x12\x08\n\x04USER\x10\x02\x12\t\n\x05\x41\x44MIN\x10\x03\x12\x0b\n\x07SERVICE\x10\x04\"\x1b\n\x07\x43reated\x12\x10\n\x08location\x18\x01 \x01(\t:N\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xc5\x8a\x03 \x01(\x0b\x32\x1c.ordermesh.options.v1.Access:P\n\x07\x63reated\x12\x1e.google.protobuf.MethodOptions\x18\xc6\x8a\x03 \x01(\x0b\x32\x1d.ordermesh.options.v1.Createdb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ordermesh/options/v1/options.proto\x12\x14ordermesh.options.v1\x1a google/protobuf/descriptor.proto\"\xb1\x01\n\x06\x41\x63\x63\x65ss\x12\x31\n\x05level\x18\x01 \x01(\x0e\x32\".ordermesh.options.v1.Access.Level\x12\x10\n\x08services\x18\x02 \x03(\t\x12\x14\n\x0cticket_field\x18\x03 \x01(\t\"L\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\n\n\x06PUBLIC\x10\x01\x12\x08\n\x04USER\x10\x02\x12\t\n\x05\x41\x44MIN\x10\x03\x12\x0b\n\x07SERVICE\x10\x04\"\x1b\n\x07\x43reated\x12\x10\n\x08location\x18\x01 \x01(\t\")\n\x06Resume\x12\x10\n\x08position\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t:N\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xc5\x8a\x03 \x01(\x0b\x32\x1c.ordermesh.options.v1.Access:P\n\x07\x63reated\x12\x1e.google.protobuf.MethodOptions\x18\xc6\x8a\x03 \x01(\x0b\x32\x1d.ordermesh.options.v1.Created:N\n\x06resume\x12\x1e.google.protobuf.MethodOptions\x18\xc7\x8a\x03 \x01(\x0b\x32\x1c.ordermesh.options.v1.Resumeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.options.v1.option
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ACCESS']._serialized_start=95
-  _globals['_ACCESS']._serialized_end=250
-  _globals['_ACCESS_LEVEL']._serialized_start=174
-  _globals['_ACCESS_LEVEL']._serialized_end=250
-  _globals['_CREATED']._serialized_start=252
-  _globals['_CREATED']._serialized_end=279
+  _globals['_ACCESS']._serialized_end=272
+  _globals['_ACCESS_LEVEL']._serialized_start=196
+  _globals['_ACCESS_LEVEL']._serialized_end=272
+  _globals['_CREATED']._serialized_start=274
+  _globals['_CREATED']._serialized_end=301
+  _globals['_RESUME']._serialized_start=303
+  _globals['_RESUME']._serialized_end=344
 # @@protoc_insertion_point(module_scope)

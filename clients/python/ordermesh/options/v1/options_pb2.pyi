@@ -60,8 +60,13 @@ class Access(_message.Message):
 
     LEVEL_FIELD_NUMBER: _builtins.int
     SERVICES_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_FIELD_NUMBER: _builtins.int
     level: Global___Access.Level.ValueType
     """The kind of caller that the method is open to."""
+    ticket_field: _builtins.str
+    """With USER: a ticket (see AuthService.IssueTicket) opens the method too, for the one resource that
+    this field of the request names. Empty: no ticket does.
+    """
     @_builtins.property
     def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """With SERVICE: the client ids of the services that may call, for example `orders`."""
@@ -71,10 +76,11 @@ class Access(_message.Message):
         *,
         level: Global___Access.Level.ValueType = ...,
         services: _abc.Iterable[_builtins.str] | None = ...,
+        ticket_field: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "services", b"services"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "services", b"services", "ticket_field", b"ticket_field"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -104,9 +110,45 @@ class Created(_message.Message):
 
 Global___Created: _TypeAlias = Created  # noqa: Y015
 
+@_typing.final
+class Resume(_message.Message):
+    """How a stream is taken up again.
+
+    A stream whose method has this option sends its messages in the order of their positions. When it has
+    nothing to send yet, it sends its initial metadata with `stream-open: true` at once, so that the caller
+    knows that it was let in.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """The field of each message that counts up, for example `version`."""
+    after: _builtins.str
+    """The field of the request that takes the position of the last message that the caller has seen,
+    for example `after_version`. 0 is the beginning.
+    """
+    def __init__(
+        self,
+        *,
+        position: _builtins.str = ...,
+        after: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resume: _TypeAlias = Resume  # noqa: Y015
+
 ACCESS_FIELD_NUMBER: _builtins.int
 CREATED_FIELD_NUMBER: _builtins.int
+RESUME_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
 """Who may call the method. A method without it stops the server's start."""
 created: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Created]
 """Set on methods that create a resource: REST answers 201 with a Location header."""
+resume: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Resume]
+"""Set on methods that stream: how a stream that broke is taken up where it was."""

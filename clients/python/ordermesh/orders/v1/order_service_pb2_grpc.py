@@ -58,6 +58,11 @@ class OrderServiceStub:
                 request_serializer=ordermesh_dot_orders_dot_v1_dot_order__service__pb2.CancelOrderRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_orders_dot_v1_dot_order__service__pb2.Order.FromString,
                 _registered_method=True)
+        self.WatchOrder = channel.unary_stream(
+                '/ordermesh.orders.v1.OrderService/WatchOrder',
+                request_serializer=ordermesh_dot_orders_dot_v1_dot_order__service__pb2.WatchOrderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_orders_dot_v1_dot_order__service__pb2.Order.FromString,
+                _registered_method=True)
         self.ProcessOrder = channel.unary_unary(
                 '/ordermesh.orders.v1.OrderService/ProcessOrder',
                 request_serializer=ordermesh_dot_orders_dot_v1_dot_order__service__pb2.ProcessOrderRequest.SerializeToString,
@@ -122,6 +127,24 @@ class OrderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchOrder(self, request, context):
+        """Follows an order: sends it as it is, then once more for each status that it gets, in the order of
+        versions, and ends when the order has ended.
+
+        Each message is the whole order as it was at that version. With `after_version` only what came after
+        it is sent: take up a stream that broke with the version of the last message. Servers renew their
+        connections, so an UNAVAILABLE now and then is part of the plan. The stream lives an hour at most.
+        Opened with a ticket it may be for one order.
+        Errors: NOT_FOUND `ORDER_NOT_FOUND`, the same for a missing order and somebody else's; INVALID_ARGUMENT
+        `INVALID_REQUEST` for an `after_version` that the order has not reached; UNAUTHENTICATED `TOKEN_EXPIRED`
+        or `TOKEN_REVOKED` when that happens to the caller's token meanwhile; RESOURCE_EXHAUSTED `OVERLOADED`
+        when too many streams are open.
+        Idempotent: it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ProcessOrder(self, request, context):
         """Brings an order to its end: commits its stock and makes it PROCESSED, or FAILED when inventory
         says that the stock is gone. On an order that has ended it finishes what is left to settle.
@@ -164,6 +187,11 @@ def add_OrderServiceServicer_to_server(servicer, server):
             'CancelOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelOrder,
                     request_deserializer=ordermesh_dot_orders_dot_v1_dot_order__service__pb2.CancelOrderRequest.FromString,
+                    response_serializer=ordermesh_dot_orders_dot_v1_dot_order__service__pb2.Order.SerializeToString,
+            ),
+            'WatchOrder': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchOrder,
+                    request_deserializer=ordermesh_dot_orders_dot_v1_dot_order__service__pb2.WatchOrderRequest.FromString,
                     response_serializer=ordermesh_dot_orders_dot_v1_dot_order__service__pb2.Order.SerializeToString,
             ),
             'ProcessOrder': grpc.unary_unary_rpc_method_handler(
@@ -288,6 +316,33 @@ class OrderService:
             target,
             '/ordermesh.orders.v1.OrderService/CancelOrder',
             ordermesh_dot_orders_dot_v1_dot_order__service__pb2.CancelOrderRequest.SerializeToString,
+            ordermesh_dot_orders_dot_v1_dot_order__service__pb2.Order.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ordermesh.orders.v1.OrderService/WatchOrder',
+            ordermesh_dot_orders_dot_v1_dot_order__service__pb2.WatchOrderRequest.SerializeToString,
             ordermesh_dot_orders_dot_v1_dot_order__service__pb2.Order.FromString,
             options,
             channel_credentials,

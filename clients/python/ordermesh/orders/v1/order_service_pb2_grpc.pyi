@@ -66,6 +66,20 @@ class OrderServiceStub:
     Errors: FAILED_PRECONDITION `ORDER_NOT_CANCELLABLE` once processing began; NOT_FOUND
     `ORDER_NOT_FOUND`, the same for a missing order and somebody else's.
     """
+    WatchOrder: _grpc.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.Order]
+    """Follows an order: sends it as it is, then once more for each status that it gets, in the order of
+    versions, and ends when the order has ended.
+
+    Each message is the whole order as it was at that version. With `after_version` only what came after
+    it is sent: take up a stream that broke with the version of the last message. Servers renew their
+    connections, so an UNAVAILABLE now and then is part of the plan. The stream lives an hour at most.
+    Opened with a ticket it may be for one order.
+    Errors: NOT_FOUND `ORDER_NOT_FOUND`, the same for a missing order and somebody else's; INVALID_ARGUMENT
+    `INVALID_REQUEST` for an `after_version` that the order has not reached; UNAUTHENTICATED `TOKEN_EXPIRED`
+    or `TOKEN_REVOKED` when that happens to the caller's token meanwhile; RESOURCE_EXHAUSTED `OVERLOADED`
+    when too many streams are open.
+    Idempotent: it changes nothing.
+    """
     ProcessOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.ProcessOrderRequest, _order_service_pb2.Order]
     """Brings an order to its end: commits its stock and makes it PROCESSED, or FAILED when inventory
     says that the stock is gone. On an order that has ended it finishes what is left to settle.
@@ -117,6 +131,20 @@ class OrderServiceAsyncStub(OrderServiceStub):
     Idempotent: a CANCELLED order is returned as it is.
     Errors: FAILED_PRECONDITION `ORDER_NOT_CANCELLABLE` once processing began; NOT_FOUND
     `ORDER_NOT_FOUND`, the same for a missing order and somebody else's.
+    """
+    WatchOrder: _aio.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.Order]  # type: ignore[assignment]
+    """Follows an order: sends it as it is, then once more for each status that it gets, in the order of
+    versions, and ends when the order has ended.
+
+    Each message is the whole order as it was at that version. With `after_version` only what came after
+    it is sent: take up a stream that broke with the version of the last message. Servers renew their
+    connections, so an UNAVAILABLE now and then is part of the plan. The stream lives an hour at most.
+    Opened with a ticket it may be for one order.
+    Errors: NOT_FOUND `ORDER_NOT_FOUND`, the same for a missing order and somebody else's; INVALID_ARGUMENT
+    `INVALID_REQUEST` for an `after_version` that the order has not reached; UNAUTHENTICATED `TOKEN_EXPIRED`
+    or `TOKEN_REVOKED` when that happens to the caller's token meanwhile; RESOURCE_EXHAUSTED `OVERLOADED`
+    when too many streams are open.
+    Idempotent: it changes nothing.
     """
     ProcessOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ProcessOrderRequest, _order_service_pb2.Order]  # type: ignore[assignment]
     """Brings an order to its end: commits its stock and makes it PROCESSED, or FAILED when inventory
@@ -190,6 +218,26 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: a CANCELLED order is returned as it is.
         Errors: FAILED_PRECONDITION `ORDER_NOT_CANCELLABLE` once processing began; NOT_FOUND
         `ORDER_NOT_FOUND`, the same for a missing order and somebody else's.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchOrder(
+        self,
+        request: _order_service_pb2.WatchOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_order_service_pb2.Order], _abc.AsyncIterator[_order_service_pb2.Order]]:
+        """Follows an order: sends it as it is, then once more for each status that it gets, in the order of
+        versions, and ends when the order has ended.
+
+        Each message is the whole order as it was at that version. With `after_version` only what came after
+        it is sent: take up a stream that broke with the version of the last message. Servers renew their
+        connections, so an UNAVAILABLE now and then is part of the plan. The stream lives an hour at most.
+        Opened with a ticket it may be for one order.
+        Errors: NOT_FOUND `ORDER_NOT_FOUND`, the same for a missing order and somebody else's; INVALID_ARGUMENT
+        `INVALID_REQUEST` for an `after_version` that the order has not reached; UNAUTHENTICATED `TOKEN_EXPIRED`
+        or `TOKEN_REVOKED` when that happens to the caller's token meanwhile; RESOURCE_EXHAUSTED `OVERLOADED`
+        when too many streams are open.
+        Idempotent: it changes nothing.
         """
 
     @_abc_1.abstractmethod
