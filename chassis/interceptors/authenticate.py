@@ -56,6 +56,12 @@ class AdminRequired(PermissionDenied):
     reason = "ADMIN_REQUIRED"
 
 
+class ProcessStopping(Unavailable):
+    """The process ends, and a stream would not end by itself; another replica goes on with it."""
+
+    reason = "STOPPING"
+
+
 def authenticate(verifier: Verifier) -> Layer:
     """Verify the caller's token and hold it against the method's declared access."""
 
@@ -83,7 +89,7 @@ def stay_authenticated(verifier: Verifier, is_stopping: Callable[[], bool]) -> L
             try:
                 while not (await asyncio.wait({streaming}, timeout=RECHECK_SECONDS))[0]:
                     if is_stopping():
-                        raise Unavailable("this process is stopping: another one goes on")
+                        raise ProcessStopping("this process is stopping: another one goes on")
                     await _identity(verifier, method, context, is_used=True)
                 return await streaming
             finally:

@@ -33,7 +33,6 @@ class Auth(PartOfAuth):
         self.answers = asyncio.Event()
         self.answers.set()
 
-    async def IssueTicket(self, request: Any, context: Any) -> Any: ...
     async def IssueServiceToken(self, request: Any, context: Any) -> pb.ServiceToken:
         await self._serve()
         self.issued += 1

@@ -119,15 +119,18 @@ class Watchers:
 
     async def tell(self) -> None:
         """Tell the other replicas what moved here, for ever; to be run as a loop."""
-        backoff = Backoff()
+        backoff, is_down = Backoff(), False
         while True:
             await self._to_tell.wait()
             self._to_tell.clear()
             try:
                 await self.tell_untold()
                 backoff.reset()
+                is_down = False
             except ChangesDown as error:
-                _log.warning("the other replicas are not told which orders change: %s", error)
+                if not is_down:
+                    _log.warning("the other replicas are not told which orders change: %s", error)
+                is_down = True
                 await backoff.wait()
 
     async def tell_untold(self) -> None:
@@ -141,17 +144,22 @@ class Watchers:
 
     async def hear(self) -> None:
         """Hear what moved in the other replicas, for ever; to be run as a loop."""
-        backoff = Backoff()
+        backoff, is_down = Backoff(), False
+
+        def subscribed() -> None:
+            nonlocal is_down
+            is_down = False
+            backoff.reset()
+            self.heard(self._watches.keys())  # what changed while nothing was heard is read now
+
         while True:
             try:
-                await self._changes.follow(self.heard, self._subscribed)
+                await self._changes.follow(self.heard, subscribed)
             except ChangesDown as error:
-                _log.warning("changes of orders are seen late, nothing is heard of them: %s", error)
+                if not is_down:
+                    _log.warning("changes of orders are seen late, nothing is heard of them: %s", error)
+                is_down = True
             await backoff.wait()
-
-    def _subscribed(self) -> None:
-        """What changed while nothing was heard is read now."""
-        self.heard(self._watches.keys())
 
     def _show(self, order: Order) -> None:
         for watch in self._watches.get(order.order_id, ()):

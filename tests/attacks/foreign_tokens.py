@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chassis.tokens import CLOCK_SKEW_SECONDS, TIME_MAX
+from chassis.tokens import CLOCK_SKEW_SECONDS, TICKET_TYPE, TIME_MAX
 from tests.attacks.jose import Part, Signer, compact, written
 
 EXPIRED = "TOKEN_EXPIRED"
@@ -57,6 +57,7 @@ _HEADERS: Mapping[str, dict[str, Any]] = {
     "typ is a list": {"typ": ["at+jwt"]},
     "typ of a logout token": {"typ": "logout+jwt"},
     "typ of a refresh token": {"typ": "rt+jwt"},
+    "typ of a ticket": {"typ": TICKET_TYPE},
     "alg Ed25519 (RFC 9864)": {"alg": "Ed25519"},
     "alg in lower case": {"alg": "eddsa"},
     "crit": {"crit": ["exp"], "exp": 1},

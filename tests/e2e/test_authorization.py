@@ -87,14 +87,16 @@ def ends_the_session(descriptor: MethodDescriptor) -> bool:
 
 
 async def called(channel: grpc.aio.Channel, descriptor: MethodDescriptor, method: Method, identity: Identity) -> str:
-    rpc: Any = channel.unary_unary(
+    open_call: Any = channel.unary_stream if method.streams else channel.unary_unary
+    rpc = open_call(
         method.path,
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=GetMessageClass(descriptor.output_type).FromString,
     )
     metadata = tuple(bearer(identity.token).items()) if identity.token else ()
+    call = rpc(GetMessageClass(descriptor.input_type)(), metadata=metadata)
     try:
-        await rpc(GetMessageClass(descriptor.input_type)(), metadata=metadata)
+        await (call.read() if method.streams else call)
     except grpc.aio.AioRpcError as error:
         reason = read_details(error).reason
         is_let_in = error.code().name not in HTTP_STATUS or reason in REASONS_OF_ITS_OWN.get(method.name, ())
@@ -137,10 +139,10 @@ def seen(answer: httpx.Response, method: Method) -> str:
     return f"{problem['code']} {problem['reason']}"
 
 
-OWNED = {"GetOrder", "CancelOrder"}
+OWNED = {"GetOrder", "CancelOrder", "WatchOrder"}
 """USER methods that name something which belongs to somebody."""
 
-OF_THE_CALLER = {"LogoutAll", "GetCurrentUser", "ChangePassword", "CreateOrder", "ListOrders"}
+OF_THE_CALLER = {"LogoutAll", "GetCurrentUser", "ChangePassword", "CreateOrder", "ListOrders", "IssueTicket"}
 """USER methods that are about the caller, by their token alone."""
 
 
@@ -153,7 +155,11 @@ def test_every_method_for_users_is_known_to_belong_to_somebody() -> None:
 async def test_what_belongs_to_somebody_else_looks_as_if_it_were_not_there(shop: Shop, ada: str, name: str) -> None:
     theirs = (await shop.order(await shop.customer(), (await shop.item(10), 1))).json()["orderId"]
     missing = theirs[::-1]
-    verb, suffix = {"GetOrder": ("GET", ""), "CancelOrder": ("POST", "/cancel")}[name]
+    verb, suffix = {
+        "GetOrder": ("GET", ""),
+        "CancelOrder": ("POST", "/cancel"),
+        "WatchOrder": ("GET", "/events"),
+    }[name]
 
     problems = []
     for order_id in (theirs, missing):

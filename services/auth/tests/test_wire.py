@@ -14,7 +14,7 @@ import pytest
 from chassis.clock import SystemClock
 from chassis.errors import ErrorDetails, read_details
 from chassis.testing import ManualClock, TestIssuer, bearer, served
-from chassis.tokens import TokenVerifier
+from chassis.tokens import TokenExpired, TokenVerifier
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from services.auth.app import build_auth, service_of
@@ -315,6 +315,44 @@ async def test_an_unknown_client_and_a_wrong_secret_are_the_same_answer(wire: Wi
 
     assert unknown == wrong == empty
     assert (wrong[0], wrong[1].reason) == (Code.UNAUTHENTICATED, "INVALID_CLIENT")
+
+
+ORDER = "0123456789abcdef" * 2
+
+
+async def test_a_ticket_is_the_callers_for_one_order_and_for_a_minute(wire: Wire) -> None:
+    request = auth_pb2.IssueTicketRequest(order_id=ORDER)
+
+    ticket = await wire.stub.IssueTicket(request, metadata=bearer(wire.issuer.user("ada", sid="s-7")))
+
+    verifier = TokenVerifier(LocalKeys(wire.keys), wire.clock)
+    holder = await verifier.verify_ticket(ticket.ticket)
+    assert (holder.subject, holder.session_id, holder.role, holder.ticket_for) == ("ada", "s-7", "customer", ORDER)
+    assert ticket.expires_in_seconds == 60
+    wire.clock.advance(60)
+    with pytest.raises(TokenExpired):
+        await verifier.verify_ticket(ticket.ticket)
+
+
+async def test_who_used_a_ticket_stays_no_longer_than_the_token_that_it_was_made_with(wire: Wire) -> None:
+    in_five_minutes = int(wire.clock.now().timestamp()) + 300
+    token = wire.issuer.user("ada", exp=in_five_minutes)
+    ticket = await wire.stub.IssueTicket(auth_pb2.IssueTicketRequest(order_id=ORDER), metadata=bearer(token))
+
+    verifier = TokenVerifier(LocalKeys(wire.keys), wire.clock)
+    holder = await verifier.verify_ticket(ticket.ticket, is_used=True)
+
+    assert holder.expire_time.timestamp() == in_five_minutes
+
+
+@pytest.mark.parametrize("order_id", ["", "x", ORDER[:-1], ORDER + "0", ORDER.upper(), f"{ORDER[:-1]}\n", "*"])
+async def test_there_is_no_ticket_for_what_is_no_order(wire: Wire, order_id: str) -> None:
+    request = auth_pb2.IssueTicketRequest(order_id=order_id)
+
+    code, details = await refusal(wire.stub.IssueTicket(request, metadata=bearer(wire.issuer.user("ada"))))
+
+    assert (code, details.reason) == (Code.INVALID_ARGUMENT, "INVALID_REQUEST")
+    assert [violation.field for violation in details.violations] == ["order_id"]
 
 
 async def test_no_address_and_no_secret_reaches_the_log(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
