@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from chassis.mongo import Database
-from chassis.testing import ManualClock, TestIssuer, served
+from chassis.testing import ManualClock, TestIssuer, bearer, served
 from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceStub
 from services.orders.app import build_orders
 from services.orders.cache import MemoryCache
@@ -108,3 +108,27 @@ async def stub(
     """The service behind a real server."""
     async with served(build_orders(store, stock, cache, relay, watchers, clock), issuer=issuer) as channel:
         yield OrderServiceStub(channel)
+
+
+@pytest.fixture
+def ada(issuer: TestIssuer) -> Any:
+    """The metadata of a customer's calls."""
+    return bearer(issuer.user("ada"))
+
+
+@pytest.fixture
+def bob(issuer: TestIssuer) -> Any:
+    """Those of another one."""
+    return bearer(issuer.user("bob"))
+
+
+@pytest.fixture
+def admin(issuer: TestIssuer) -> Any:
+    """Those of an admin."""
+    return bearer(issuer.admin())
+
+
+@pytest.fixture
+def worker(issuer: TestIssuer) -> Any:
+    """Those of the notifier."""
+    return bearer(issuer.service("notifier"))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import pytest
@@ -27,32 +27,15 @@ from services.orders.store import OrderStore
 from services.orders.tests.conftest import DEPTH_MAX, LEASE, SWEEP
 from services.orders.tests.fakes import FakeQueue, FakeStock
 from services.orders.tests.test_store import applied, placed, processed
+from services.orders.tests.wire import LAMPS_2, Stub, wanted
 from services.orders.watchers import READ_ORDERS_MAX, UNTOLD_ORDERS_MAX, Watchers
-
-if TYPE_CHECKING:
-    from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceAsyncStub
-
-    Stub = OrderServiceAsyncStub
-else:
-    Stub = Any
 
 PATIENCE_SECONDS = 5.0
 PENDING, PROCESSING, PROCESSED = pb.Order.PENDING, pb.Order.PROCESSING, pb.Order.PROCESSED
 
 
-@pytest.fixture
-def ada(issuer: TestIssuer) -> Any:
-    return bearer(issuer.user("ada"))
-
-
-@pytest.fixture
-def worker(issuer: TestIssuer) -> Any:
-    return bearer(issuer.service("notifier"))
-
-
 async def order_of(stub: Stub, who: Any) -> str:
-    line = pb.OrderLine(sku="LAMP", quantity=2)
-    order = await stub.CreateOrder(pb.CreateOrderRequest(items=[line], request_id="k-1"), metadata=who)
+    order = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=who)
     return order.order_id
 
 

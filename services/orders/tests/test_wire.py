@@ -1,65 +1,21 @@
 """orders.v1.OrderService through a real server with the full chain."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import pytest
 
 from chassis import pages
 from chassis.errors import read_details
-from chassis.testing import ManualClock, TestIssuer, bearer
+from chassis.testing import ManualClock
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.orders.cache import MemoryCache
 from services.orders.order import Line, StockDebt, fingerprint_of, order_id_of
 from services.orders.relay import Relay
 from services.orders.store import OrderStore
-from services.orders.sweep import Sweep
-from services.orders.tests.conftest import DEPTH_MAX, LEASE, SWEEP_AGE
 from services.orders.tests.fakes import FakeQueue, FakeStock
-
-if TYPE_CHECKING:
-    from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceAsyncStub
-
-    Stub = OrderServiceAsyncStub
-else:
-    Stub = Any
-
-LAMPS_2 = (("LAMP", 2),)
-
-
-@pytest.fixture
-def ada(issuer: TestIssuer) -> Any:
-    return bearer(issuer.user("ada"))
-
-
-@pytest.fixture
-def bob(issuer: TestIssuer) -> Any:
-    return bearer(issuer.user("bob"))
-
-
-@pytest.fixture
-def admin(issuer: TestIssuer) -> Any:
-    return bearer(issuer.admin())
-
-
-@pytest.fixture
-def worker(issuer: TestIssuer) -> Any:
-    return bearer(issuer.service("notifier"))
-
-
-def wanted(*lines: tuple[str, int], key: str = "") -> pb.CreateOrderRequest:
-    items = [pb.OrderLine(sku=sku, quantity=quantity) for sku, quantity in lines]
-    return pb.CreateOrderRequest(items=items, request_id=key)
-
-
-async def refused(call: Any, code: grpc.StatusCode, reason: str) -> Any:
-    """The details of the error that ``call`` must end with."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    details = read_details(caught.value)
-    assert (caught.value.code(), details.reason) == (code, reason)
-    return details
+from services.orders.tests.wire import LAMPS_2, Stub, refused, wanted
 
 
 async def test_an_order_is_placed_with_its_stock_held(
@@ -459,112 +415,6 @@ async def test_what_happens_is_published(stub: Stub, ada: Any, relay: Relay, que
     assert [event.event_id for event in queue.events] == [f"{order.order_id}:1", f"{order.order_id}:2"]
     assert queue.events[0].traceparent == traced[-1][1]
     assert await relay.publish_due() == 0
-
-
-async def test_a_swept_order_is_published_again_and_its_hold_renewed(
-    stub: Stub, ada: Any, stock: FakeStock, queue: FakeQueue, relay: Relay, sweep: Sweep, clock: ManualClock
-) -> None:
-    await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
-    await relay.publish_due()
-    clock.advance(SWEEP_AGE.total_seconds())
-
-    swept = await sweep.once()
-    await relay.publish_due()
-
-    assert swept == 1
-    assert len(queue.events) == 2
-    assert stock.reserve_calls == 2
-
-
-async def test_one_order_in_trouble_does_not_keep_the_sweep_from_the_others(
-    stub: Stub, ada: Any, stock: FakeStock, queue: FakeQueue, relay: Relay, sweep: Sweep, clock: ManualClock
-) -> None:
-    orders = [await stub.CreateOrder(wanted(*LAMPS_2, key=f"k-{n}"), metadata=ada) for n in range(3)]
-    await relay.publish_due()
-    clock.advance(SWEEP_AGE.total_seconds())
-    stock.confused_about = orders[0].order_id
-
-    swept = await sweep.once()
-    await relay.publish_due()
-
-    assert swept == 3
-    assert len(queue.events) == 6
-
-
-async def test_two_sweeps_at_once_look_after_each_order_once(
-    stub: Stub,
-    ada: Any,
-    store: OrderStore,
-    stock: FakeStock,
-    queue: FakeQueue,
-    relay: Relay,
-    sweep: Sweep,
-    clock: ManualClock,
-) -> None:
-    count = 20
-    for n in range(count):
-        await stub.CreateOrder(wanted(*LAMPS_2, key=f"k-{n}"), metadata=ada)
-    await relay.publish_due()
-    clock.advance(SWEEP_AGE.total_seconds())
-    elsewhere = Sweep(store, stock, queue, Relay(store, queue, clock, LEASE, DEPTH_MAX), clock, DEPTH_MAX // 2)
-
-    swept = await asyncio.gather(sweep.once(), elsewhere.once())
-    await relay.publish_due()
-
-    assert sum(swept) == count
-    assert len(queue.events) == 2 * count
-    assert stock.reserve_calls == 2 * count
-
-
-async def test_an_order_that_ended_and_was_not_told_is_published_again_without_a_hold(
-    stub: Stub,
-    ada: Any,
-    worker: Any,
-    stock: FakeStock,
-    queue: FakeQueue,
-    relay: Relay,
-    sweep: Sweep,
-    clock: ManualClock,
-) -> None:
-    """Its message was lost after it was processed, before the mail."""
-    order = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
-    await relay.publish_due()
-    await stub.ProcessOrder(pb.ProcessOrderRequest(order_id=order.order_id), metadata=worker)
-    clock.advance(SWEEP_AGE.total_seconds())
-
-    swept = await sweep.once()
-    await relay.publish_due()
-    await stub.ConfirmNotification(pb.ConfirmNotificationRequest(order_id=order.order_id), metadata=worker)
-    clock.advance(24 * 3_600)
-
-    assert (swept, await sweep.once()) == (1, 0)
-    assert len(queue.events) == 2
-    assert stock.reserve_calls == 1
-
-
-@pytest.mark.parametrize(("waiting", "is_down"), [(DEPTH_MAX // 2 + 1, False), (0, True)])
-async def test_a_late_queue_is_not_made_deeper_and_holds_are_renewed_all_the_same(
-    stub: Stub,
-    ada: Any,
-    stock: FakeStock,
-    queue: FakeQueue,
-    relay: Relay,
-    sweep: Sweep,
-    clock: ManualClock,
-    waiting: int,
-    is_down: bool,
-) -> None:
-    await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
-    await relay.publish_due()
-    clock.advance(SWEEP_AGE.total_seconds())
-    queue.waiting, queue.is_down = waiting, is_down
-
-    await sweep.once()
-    queue.waiting, queue.is_down = 0, False
-    await relay.publish_due()
-
-    assert len(queue.events) == 1
-    assert stock.reserve_calls == 2
 
 
 async def test_a_page_ends_before_the_answer_is_too_large(

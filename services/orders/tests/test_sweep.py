@@ -1,0 +1,121 @@
+"""Orders that are late: they are published again, and their stock is held meanwhile."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from chassis.testing import ManualClock
+from ordermesh.orders.v1 import order_service_pb2 as pb
+from services.orders.relay import Relay
+from services.orders.store import OrderStore
+from services.orders.sweep import Sweep
+from services.orders.tests.conftest import DEPTH_MAX, LEASE, SWEEP_AGE
+from services.orders.tests.fakes import FakeQueue, FakeStock
+from services.orders.tests.wire import LAMPS_2, Stub, wanted
+
+
+async def test_a_swept_order_is_published_again_and_its_hold_renewed(
+    stub: Stub, ada: Any, stock: FakeStock, queue: FakeQueue, relay: Relay, sweep: Sweep, clock: ManualClock
+) -> None:
+    await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
+    await relay.publish_due()
+    clock.advance(SWEEP_AGE.total_seconds())
+
+    swept = await sweep.once()
+    await relay.publish_due()
+
+    assert swept == 1
+    assert len(queue.events) == 2
+    assert stock.reserve_calls == 2
+
+
+async def test_one_order_in_trouble_does_not_keep_the_sweep_from_the_others(
+    stub: Stub, ada: Any, stock: FakeStock, queue: FakeQueue, relay: Relay, sweep: Sweep, clock: ManualClock
+) -> None:
+    orders = [await stub.CreateOrder(wanted(*LAMPS_2, key=f"k-{n}"), metadata=ada) for n in range(3)]
+    await relay.publish_due()
+    clock.advance(SWEEP_AGE.total_seconds())
+    stock.confused_about = orders[0].order_id
+
+    swept = await sweep.once()
+    await relay.publish_due()
+
+    assert swept == 3
+    assert len(queue.events) == 6
+
+
+async def test_two_sweeps_at_once_look_after_each_order_once(
+    stub: Stub,
+    ada: Any,
+    store: OrderStore,
+    stock: FakeStock,
+    queue: FakeQueue,
+    relay: Relay,
+    sweep: Sweep,
+    clock: ManualClock,
+) -> None:
+    count = 20
+    for n in range(count):
+        await stub.CreateOrder(wanted(*LAMPS_2, key=f"k-{n}"), metadata=ada)
+    await relay.publish_due()
+    clock.advance(SWEEP_AGE.total_seconds())
+    elsewhere = Sweep(store, stock, queue, Relay(store, queue, clock, LEASE, DEPTH_MAX), clock, DEPTH_MAX // 2)
+
+    swept = await asyncio.gather(sweep.once(), elsewhere.once())
+    await relay.publish_due()
+
+    assert sum(swept) == count
+    assert len(queue.events) == 2 * count
+    assert stock.reserve_calls == 2 * count
+
+
+async def test_an_order_that_ended_and_was_not_told_is_published_again_without_a_hold(
+    stub: Stub,
+    ada: Any,
+    worker: Any,
+    stock: FakeStock,
+    queue: FakeQueue,
+    relay: Relay,
+    sweep: Sweep,
+    clock: ManualClock,
+) -> None:
+    """Its message was lost after it was processed, before the mail."""
+    order = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
+    await relay.publish_due()
+    await stub.ProcessOrder(pb.ProcessOrderRequest(order_id=order.order_id), metadata=worker)
+    clock.advance(SWEEP_AGE.total_seconds())
+
+    swept = await sweep.once()
+    await relay.publish_due()
+    await stub.ConfirmNotification(pb.ConfirmNotificationRequest(order_id=order.order_id), metadata=worker)
+    clock.advance(24 * 3_600)
+
+    assert (swept, await sweep.once()) == (1, 0)
+    assert len(queue.events) == 2
+    assert stock.reserve_calls == 1
+
+
+@pytest.mark.parametrize(("waiting", "is_down"), [(DEPTH_MAX // 2 + 1, False), (0, True)])
+async def test_a_late_queue_is_not_made_deeper_and_holds_are_renewed_all_the_same(
+    stub: Stub,
+    ada: Any,
+    stock: FakeStock,
+    queue: FakeQueue,
+    relay: Relay,
+    sweep: Sweep,
+    clock: ManualClock,
+    waiting: int,
+    is_down: bool,
+) -> None:
+    await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
+    await relay.publish_due()
+    clock.advance(SWEEP_AGE.total_seconds())
+    queue.waiting, queue.is_down = waiting, is_down
+
+    await sweep.once()
+    queue.waiting, queue.is_down = 0, False
+    await relay.publish_due()
+
+    assert len(queue.events) == 1
+    assert stock.reserve_calls == 2
