@@ -28,6 +28,9 @@ TEXT_MESSAGES = frozenset(
 
 FieldPath = tuple[FieldDescriptor, ...]
 
+Names = tuple[str, ...]
+"""A field path by the fields' names in the contract. The empty one is the whole message."""
+
 
 @lru_cache(maxsize=4096)
 def resolve(message: Descriptor, path: str) -> FieldPath | None:
@@ -49,6 +52,11 @@ def resolve(message: Descriptor, path: str) -> FieldPath | None:
 def is_text(field: FieldDescriptor) -> bool:
     """Whether a text, or for a list each of several texts, can stand for the field's value."""
     return field.message_type is None or field.message_type.full_name in TEXT_MESSAGES
+
+
+def names_of(fields: FieldPath) -> Names:
+    """The fields' path by their names in the contract."""
+    return tuple(field.name for field in fields)
 
 
 def json_path(fields: FieldPath) -> str:

@@ -17,7 +17,7 @@ from gateway.fields import FieldPath, json_path
 from gateway.forward import authorization, idempotency_key
 from gateway.negotiation import require_json_sent
 from gateway.query import put_text, read_query
-from gateway.rules import WHOLE_BODY, Rule
+from gateway.rules import Rule
 from gateway.shapes import BoundedViolations
 
 _KEY_FIELD = "request_id"
@@ -37,13 +37,7 @@ class Incoming:
         self.takes_key = _KEY_FIELD in method.input_type.fields_by_name
         self._rule = rule
         self._proof = proof
-        self._bound = frozenset(fields[0].name for fields in rule.variables) | (
-            frozenset({rule.body.name})
-            if isinstance(rule.body, FieldDescriptor)
-            else frozenset(method.input_type.fields_by_name)
-            if rule.body == WHOLE_BODY
-            else frozenset()
-        )
+        self._bound = rule.bound
 
     def message(self, request: Request, found: BoundedViolations) -> Message:
         """The request message; what is wrong with it is added to ``found``."""
@@ -91,8 +85,13 @@ def _bind(message: Any, fields: FieldPath, text: str, found: BoundedViolations) 
     """Set a field from its segment of the path; a body may repeat it, but not differ."""
     last = fields[-1]
     parent = message
-    for field in fields[:-1]:
-        parent = getattr(parent, field.name)
+    for field in fields:
+        oneof = field.containing_oneof
+        if oneof is not None and parent.WhichOneof(oneof.name) not in (None, field.name):
+            found.add(json_path(fields), "excludes another field that is given")
+            return
+        if field is not last:
+            parent = getattr(parent, field.name)
     before = getattr(parent, last.name)
     if last.type == FieldDescriptor.TYPE_STRING:
         setattr(parent, last.name, text)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from chassis.violations import Violations
-from gateway.fields import BOOL_WRAPPER, FieldPath, resolve
+from gateway.fields import BOOL_WRAPPER, FieldPath, Names, names_of, resolve
 
 PARAMETERS_MAX = 100
 _NAME_LENGTH_MAX = 100
@@ -16,11 +16,11 @@ _ENUM_NUMBER = re.compile(r"-?[0-9]{1,10}")
 _BOOLS = {"true": True, "false": False}
 
 
-def read_query(query: bytes, message: Descriptor, bound: Collection[str], found: Violations) -> dict[str, Any]:
+def read_query(query: bytes, message: Descriptor, bound: Collection[Names], found: Violations) -> dict[str, Any]:
     """The JSON object that a query string stands for.
 
-    ``bound`` are the top-level fields that come from elsewhere (the path, the body). Adds parameters
-    that are unknown or given too often to ``found``; types are the codec's business.
+    ``bound`` are the fields that come from elsewhere (the path, the body), with all that is inside them. Adds
+    parameters that are unknown or given too often to ``found``; types are the codec's business.
     """
     try:
         parameters = parse_qsl(
@@ -35,11 +35,15 @@ def read_query(query: bytes, message: Descriptor, bound: Collection[str], found:
     values: dict[str, Any] = {}
     for name, text in parameters:
         fields = resolve(message, name)
-        if fields is None or fields[0].name in bound:
+        if fields is None or _is_bound(names_of(fields), bound):
             found.add(name[:_NAME_LENGTH_MAX], "is not a query parameter here")
         elif not put_text(values, fields, text):
             found.add(name, "is given twice")
     return values
+
+
+def _is_bound(names: Names, bound: Collection[Names]) -> bool:
+    return any(names[:depth] in bound for depth in range(len(names) + 1))
 
 
 def put_text(values: dict[str, Any], fields: FieldPath, text: str) -> bool:

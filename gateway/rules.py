@@ -8,7 +8,7 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 
 from gateway.errors import UnsupportedRule
-from gateway.fields import FieldPath, resolve
+from gateway.fields import FieldPath, Names, names_of, resolve
 from gateway.template import Template, TemplateError, parse_template
 from ordermesh.options.v1 import options_pb2
 
@@ -33,6 +33,21 @@ class Rule:
     body: FieldDescriptor | str | None
     created: Template | None
 
+    @property
+    def bound(self) -> frozenset[Names]:
+        """What no query parameter can set: what path and body give, and what a oneof then excludes."""
+        if self.body == WHOLE_BODY:
+            return frozenset({()})
+        given = [*self.variables, *([(self.body,)] if isinstance(self.body, FieldDescriptor) else [])]
+        return frozenset(names for fields in given for names in (names_of(fields), *_excluded(fields)))
+
+
+def _excluded(fields: FieldPath) -> Iterator[Names]:
+    for depth, field in enumerate(fields):
+        if field.containing_oneof is not None:
+            others = (other.name for other in field.containing_oneof.fields if other.name != field.name)
+            yield from ((*names_of(fields[:depth]), other) for other in others)
+
 
 def read_rules(services: Iterable[ServiceDescriptor]) -> list[Rule]:
     """Every rule of the services' methods, additional bindings included.
@@ -52,7 +67,10 @@ def _rules_of(method: MethodDescriptor) -> Iterator[Rule]:
     if method.client_streaming:
         raise UnsupportedRule(f"{method.full_name} ({_path_of(http)}): streams of requests are not supported")
     created = _created(method, options.Extensions[options_pb2.created].location)
-    for binding in (http, *http.additional_bindings):
+    yield _rule(method, http, created)
+    for binding in http.additional_bindings:
+        if binding.additional_bindings:
+            raise UnsupportedRule(f"{method.full_name} ({_path_of(binding)}): bindings have no bindings of their own")
         yield _rule(method, binding, created)
 
 

@@ -32,6 +32,10 @@ async def books() -> AsyncIterator[tuple[httpx.AsyncClient, Backend]]:
         {"patch": "/books/{book_id}/tags", "body": "tags"},
         {"delete": "/books/{book_id}"},
         {"get": "/kinds/{kind}/{lent}"},
+        {"get": "/authors/{author.full_name}"},
+        {"get": "/shelves/{shelf}"},
+        {"put": "/shelves/{shelf}", "body": "*"},
+        {"patch": "/books/{book_id}/isbn", "body": "isbn"},
     ]
     async with serving(get="/books", additional=additional) as served:
         yield served
@@ -129,6 +133,38 @@ async def test_a_path_variable_of_another_type_is_invalid(books: tuple[httpx.Asy
 
 async def test_what_the_path_says_is_no_query_parameter(books: tuple[httpx.AsyncClient, Backend]) -> None:
     assert set(invalid(await books[0].delete("/books/b-1?bookId=b-2"))) == {"bookId"}
+
+
+async def test_beside_a_field_in_the_path_its_neighbours_are_query_parameters(
+    books: tuple[httpx.AsyncClient, Backend],
+) -> None:
+    client, backend = books
+
+    answer = await client.get("/authors/Ada?author.birthYear=1815&copies=2")
+
+    assert answer.status_code == 200, answer.text
+    request = backend.last.request
+    assert (request.author.full_name, request.author.birth_year, request.copies) == ("Ada", 1815, 2)
+    assert set(invalid(await client.get("/authors/Ada?author.fullName=Bob"))) == {"author.fullName"}
+
+
+async def test_what_a_oneof_excludes_is_no_query_parameter(books: tuple[httpx.AsyncClient, Backend]) -> None:
+    client, _ = books
+
+    assert set(invalid(await client.get("/shelves/s-1?isbn=1"))) == {"isbn"}
+    assert set(invalid(await client.patch("/books/b-1/isbn?shelf=s-1", json="1"))) == {"shelf"}
+
+
+async def test_a_body_may_not_have_what_the_path_excludes(books: tuple[httpx.AsyncClient, Backend]) -> None:
+    client, backend = books
+
+    assert invalid(await client.put("/shelves/s-1", json={"isbn": "1"})) == {
+        "shelf": "excludes another field that is given"
+    }
+
+    await client.put("/shelves/s-1", json={"shelf": "s-1", "copies": 3})
+
+    assert (backend.last.request.shelf, backend.last.request.copies) == ("s-1", 3)
 
 
 async def test_a_whole_body_leaves_nothing_for_the_query(books: tuple[httpx.AsyncClient, Backend]) -> None:

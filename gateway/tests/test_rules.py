@@ -37,6 +37,7 @@ def test_the_contract_is_the_routing_table() -> None:
         ({"custom": {"kind": "TRACE", "path": "/books"}}, r"Find \(/books\): the pattern `custom`"),
         ({"post": "/books", "created": "/books/{title}"}, "Location /books/{title}"),
         ({"get": "/books", "additional": [{"get": "/b/*"}]}, r"Find \(/b/\*\)"),
+        ({"get": "/books", "additional": [{"get": "/b", "additional": [{"get": "/c"}]}]}, r"Find \(/b\): bindings"),
     ],
 )
 def test_what_is_not_supported_stops_the_start_and_names_the_method(http: dict[str, Any], why: str) -> None:
