@@ -101,6 +101,7 @@ async def listening(
 ) -> AsyncIterator[str]:
     """The URL of a real HTTP server of ``gateway``; it drains at the end of the block."""
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # uvloop does so; in asyncio an answer takes 40 ms
     async with running(gateway, listener, lame_duck_seconds=lame_duck_seconds, drain_seconds=drain_seconds):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
