@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TOOLS := .venv-tools
+TOOLS_INSTALLED := $(TOOLS)/.installed
 SITE_PACKAGES = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 PROTOS = $(shell cd protos && find ordermesh -name '*.proto' | sort)
 STUBS ?= clients/python
@@ -12,23 +14,33 @@ STUBS ?= clients/python
 help:  ## List the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
-# Debian splits pip out of python3: with pip but without ensurepip the environment is filled from
-# outside, with neither there is one line that says what to install.
-$(INSTALLED): requirements.lock pyproject.toml clients/python/pyproject.toml
+# Debian splits pip out of python3: with pip but without ensurepip an environment is filled from outside,
+# with neither there is one line that says what to install. $(1) is the environment, $(2) its lock.
+define fill
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "OrderMesh needs Python 3.11 or later: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
-	  || { rm -rf $(VENV); $(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m venv --without-pip $(VENV); } \
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1) >/dev/null 2>&1 \
+	  || { rm -rf $(1); $(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m venv --without-pip $(1); } \
 	  || { echo "This python3 has no ensurepip. Install it first: apt install python3-venv" >&2; exit 1; }
-	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then pip="$(BIN)/python -m pip"; \
-	  else pip="$(PYTHON) -m pip --python $(BIN)/python"; fi; \
-	  echo "Installing into $(VENV) ..."; \
-	  $$pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
-	  $$pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python -e .
+	@if $(1)/bin/python -m pip --version >/dev/null 2>&1; then pip="$(1)/bin/python -m pip"; \
+	  else pip="$(PYTHON) -m pip --python $(1)/bin/python"; fi; \
+	  echo "Installing into $(1) ..."; \
+	  $$pip install --quiet --disable-pip-version-check --require-hashes -r $(2) $(3)
 	@touch $@
+endef
 
-.PHONY: install
+ours = && $$pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python -e .
+
+$(INSTALLED): requirements.lock pyproject.toml clients/python/pyproject.toml
+	$(call fill,$(VENV),requirements.lock,$(ours))
+
+$(TOOLS_INSTALLED): tools/requirements.lock
+	$(call fill,$(TOOLS),tools/requirements.lock)
+
+.PHONY: install tools
 install: $(INSTALLED)
+
+tools: $(TOOLS_INSTALLED)  ## Install what tests run beside our code into .venv-tools, where its pins meet none of ours
 
 .PHONY: up dev demo clean
 up: install  ## Run the whole mesh here, on real components; Ctrl-C stops it
@@ -53,6 +65,10 @@ audit: install  ## Check what must always hold in the running mesh (ARGS="--wait
 .PHONY: test lint format
 test: install  ## Run the tests: units, the whole mesh on real components, a smoke of the fault suite
 	@$(BIN)/python -m tests.parts
+
+.PHONY: test-transcoding
+test-transcoding: install tools  ## Ask Envoy and the gateway the same things, and see that they agree or why they do not
+	@$(BIN)/pytest -q tests/transcoding
 
 # SEED=N repeats a run as far as the operating system allows; ONLY=kills,sqs runs these scenarios.
 FAULTS = GRPC_VERBOSITY=error $(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
@@ -103,6 +119,8 @@ protos: install  ## Generate the stubs in clients/python from protos/
 	  $(PROTOS)
 
 .PHONY: lock
-lock:  ## Resolve requirements.lock again (needs uv)
+lock:  ## Resolve both requirements.lock again (needs uv)
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-package ordermesh-client --no-annotate --all-extras pyproject.toml -o requirements.lock
+	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate tools/requirements.in -o tools/requirements.lock
