@@ -12,6 +12,7 @@ from gateway.fields import BOOL_WRAPPER, FieldPath, Names, names_of, resolve
 
 PARAMETERS_MAX = 100
 _NAME_LENGTH_MAX = 100
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ENUM_NUMBER = re.compile(r"-?[0-9]{1,10}")
 _BOOLS = {"true": True, "false": False}
 
@@ -22,6 +23,9 @@ def read_query(query: bytes, message: Descriptor, bound: Collection[Names], foun
     ``bound`` are the fields that come from elsewhere (the path, the body), with all that is inside them. Adds
     parameters that are unknown or given too often to ``found``; types are the codec's business.
     """
+    if _BAD_ESCAPE.search(query):
+        found.add("query", "must be percent-encoded UTF-8")
+        return {}
     try:
         parameters = parse_qsl(
             query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS_MAX

@@ -1,5 +1,6 @@
 """Finding who answers a path: a tree of segments, built once."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -12,6 +13,8 @@ from gateway.template import Template, Variable
 Endpoint = TypeVar("Endpoint")
 
 _VERBS_IN_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(slots=True)
@@ -72,6 +75,8 @@ def allow(verbs: set[str]) -> str:
 
 def _segments(path: bytes) -> list[str]:
     """The texts between the slashes; a path that does not begin with one has no match."""
+    if _BAD_ESCAPE.search(path):
+        raise InvalidArgument([Violation("path", "must be percent-encoded UTF-8")])
     try:
         texts = path.decode("ascii").split("/")
         segments = [unquote(text, errors="strict") for text in texts] if b"%" in path else texts

@@ -105,7 +105,9 @@ async def test_everything_wrong_with_a_query_is_said_at_once(books: tuple[httpx.
 
 
 @pytest.mark.parametrize(
-    "query", ["bookId=%ff", "bookId=%C3", "&".join(["tags=a"] * (PARAMETERS_MAX + 1))], ids=["byte", "half", "many"]
+    "query",
+    ["bookId=%ff", "bookId=%C3", "bookId=%zz", "bookId=100%", "&".join(["tags=a"] * (PARAMETERS_MAX + 1))],
+    ids=["byte", "half", "letters", "end", "many"],
 )
 async def test_a_query_that_cannot_be_read_is_refused(books: tuple[httpx.AsyncClient, Backend], query: str) -> None:
     assert set(invalid(await books[0].get(f"/books?{query}"))) == {"query"}

@@ -67,6 +67,7 @@ def test_another_verb_is_told_which_ones_there_are(router: Router[str], verb: st
     assert caught.value.headers == {"allow": allowed}
 
 
-def test_a_path_that_is_not_utf8_is_invalid(router: Router[str]) -> None:
+@pytest.mark.parametrize("segment", [b"%ff", b"%C3", b"%", b"%2", b"%zz", b"100%"])
+def test_a_path_that_is_not_percent_encoded_utf8_is_invalid(router: Router[str], segment: bytes) -> None:
     with pytest.raises(InvalidArgument):
-        router.find("GET", b"/api/orders/%ff")
+        router.find("GET", b"/api/orders/" + segment)

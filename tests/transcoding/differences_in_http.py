@@ -1,9 +1,10 @@
 """Differences in what HTTP is: methods, headers, paths, errors."""
 
+import re
 from urllib.parse import unquote
 
 from tests.transcoding.comparison import same
-from tests.transcoding.difference import Difference, only_envoy_refuses, path, tries
+from tests.transcoding.difference import Difference, only_envoy_refuses, only_we_refuse, path, tries
 from tests.transcoding.errors import is_same_error, is_without_details
 
 HTTP = (
@@ -57,6 +58,15 @@ HTTP = (
 )
 
 PATHS = (
+    Difference(
+        "A `%` without two hexadecimal digits behind it is refused, in the query too.",
+        "It is taken as it is.",
+        "RFC 3986, section 2.1: it is no URL, and others would read it differently.",
+        lambda r: (
+            only_we_refuse(r, "must be percent-encoded UTF-8")
+            and re.search("%(?![0-9A-Fa-f]{2})", r.case.target) is not None
+        ),
+    ),
     Difference(
         "`/orders/` is another path than `/orders`, and no variable is empty: 404.",
         "Slashes at the end are dropped, and a variable may be empty.",
