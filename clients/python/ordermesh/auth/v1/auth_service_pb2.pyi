@@ -286,7 +286,7 @@ class LoginRequest(_message.Message):
     email: _builtins.str
     """The address that the account was registered with."""
     password: _builtins.str
-    """The account's password."""
+    """The account's password, 1 to 1024 characters."""
     def __init__(
         self,
         *,
@@ -309,7 +309,7 @@ class RefreshTokenRequest(_message.Message):
 
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     refresh_token: _builtins.str
-    """The refresh token of the newest pair."""
+    """The refresh token of the newest pair, at most 512 characters."""
     def __init__(
         self,
         *,
@@ -331,7 +331,7 @@ class LogoutRequest(_message.Message):
 
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     refresh_token: _builtins.str
-    """A refresh token of the session."""
+    """A refresh token of the session, at most 512 characters."""
     def __init__(
         self,
         *,
@@ -405,7 +405,7 @@ class ChangePasswordRequest(_message.Message):
     OLD_PASSWORD_FIELD_NUMBER: _builtins.int
     NEW_PASSWORD_FIELD_NUMBER: _builtins.int
     old_password: _builtins.str
-    """The present password."""
+    """The present password, 1 to 1024 characters."""
     new_password: _builtins.str
     """8 to 1024 characters. It is compared in Unicode's normal form NFKC."""
     def __init__(

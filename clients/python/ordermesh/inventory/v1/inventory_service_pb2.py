@@ -23,18 +23,59 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ordermesh.options.v1 import options_pb2 as ordermesh_dot_options_dot_v1_dot_options__pb2
 from ordermesh.types.v1 import money_pb2 as ordermesh_dot_types_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/inventory/v1/inventory_service.proto\x12\x16ordermesh.inventory.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"ordermesh/options/v1/options.proto\x1a\x1eordermesh/types/v1/money.proto\"\xb4\x01\n\x04Item\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12-\n\nunit_price\x18\x03 \x01(\x0b\x32\x19.ordermesh.types.v1.Money\x12\x11\n\tavailable\x18\x04 \x01(\x05\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x15\n\x08reserved\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x11\n\x04sold\x18\x07 \x01(\x05H\x01\x88\x01\x01\x42\x0b\n\t_reservedB\x07\n\x05_sold\"\xa8\x02\n\x0bReservation\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x33\n\x05lines\x18\x03 \x03(\x0b\x32$.ordermesh.inventory.v1.ReservedLine\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32).ordermesh.inventory.v1.Reservation.State\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04HELD\x10\x01\x12\r\n\tCOMMITTED\x10\x02\x12\x0c\n\x08RELEASED\x10\x03\x12\x0b\n\x07\x45XPIRED\x10\x04\"j\n\x0cReservedLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12-\n\nunit_price\x18\x04 \x01(\x0b\x32\x19.ordermesh.types.v1.Money\"9\n\x10ListItemsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Y\n\x11ListItemsResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.ordermesh.inventory.v1.Item\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1d\n\x0eGetItemRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\"t\n\x11\x43reateItemRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12-\n\nunit_price\x18\x03 \x01(\x0b\x32\x19.ordermesh.types.v1.Money\x12\x15\n\rinitial_stock\x18\x04 \x01(\x05\"k\n\x11UpdateItemRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12-\n\nunit_price\x18\x03 \x01(\x0b\x32\x19.ordermesh.types.v1.MoneyB\x07\n\x05_name\"T\n\x12\x41\x64justStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\r\n\x05\x64\x65lta\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"i\n\x13ReserveStockRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12+\n\x05lines\x18\x03 \x03(\x0b\x32\x1c.ordermesh.inventory.v1.Line\"%\n\x04Line\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\"a\n\x14ReserveStockResponse\x12\x38\n\x0breservation\x18\x01 \x01(\x0b\x32#.ordermesh.inventory.v1.Reservation\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"A\n\x18\x43ommitReservationRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"B\n\x19ReleaseReservationRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\")\n\x15GetReservationRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t2\xc1\t\n\x10InventoryService\x12\x81\x01\n\tListItems\x12(.ordermesh.inventory.v1.ListItemsRequest\x1a).ordermesh.inventory.v1.ListItemsResponse\"\x1f\x90\x02\x01\xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/inventory\x12v\n\x07GetItem\x12&.ordermesh.inventory.v1.GetItemRequest\x1a\x1c.ordermesh.inventory.v1.Item\"%\x90\x02\x01\xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/inventory/{sku}\x12\x90\x01\n\nCreateItem\x12).ordermesh.inventory.v1.CreateItemRequest\x1a\x1c.ordermesh.inventory.v1.Item\"9\xaa\xd4\x18\x02\x08\x03\xb2\xd4\x18\x16\n\x14/api/inventory/{sku}\x82\xd3\xe4\x93\x02\x13\"\x0e/api/inventory:\x01*\x12\x7f\n\nUpdateItem\x12).ordermesh.inventory.v1.UpdateItemRequest\x1a\x1c.ordermesh.inventory.v1.Item\"(\x90\x02\x02\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x19\x32\x14/api/inventory/{sku}:\x01*\x12\x88\x01\n\x0b\x41\x64justStock\x12*.ordermesh.inventory.v1.AdjustStockRequest\x1a\x1c.ordermesh.inventory.v1.Item\"/\x90\x02\x02\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02 \"\x1b/api/inventory/{sku}/adjust:\x01*\x12|\n\x0cReserveStock\x12+.ordermesh.inventory.v1.ReserveStockRequest\x1a,.ordermesh.inventory.v1.ReserveStockResponse\"\x11\x90\x02\x02\xaa\xd4\x18\n\x08\x04\x12\x06orders\x12}\n\x11\x43ommitReservation\x12\x30.ordermesh.inventory.v1.CommitReservationRequest\x1a#.ordermesh.inventory.v1.Reservation\"\x11\x90\x02\x02\xaa\xd4\x18\n\x08\x04\x12\x06orders\x12\x7f\n\x12ReleaseReservation\x12\x31.ordermesh.inventory.v1.ReleaseReservationRequest\x1a#.ordermesh.inventory.v1.Reservation\"\x11\x90\x02\x02\xaa\xd4\x18\n\x08\x04\x12\x06orders\x12\x93\x01\n\x0eGetReservation\x12-.ordermesh.inventory.v1.GetReservationRequest\x1a#.ordermesh.inventory.v1.Reservation\"-\x90\x02\x01\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/reservations/{order_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/inventory/v1/inventory_service.proto\x12\x16ordermesh.inventory.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"ordermesh/options/v1/options.proto\x1a\x1eordermesh/types/v1/money.proto\"\xeb\x01\n\x04Item\x12\x1f\n\x03sku\x18\x01 \x01(\tB\x12\x82\xd5\x18\x0e\x65spresso-beans\x12&\n\x04name\x18\x02 \x01(\tB\x18\x82\xd5\x18\x14\x45spresso beans, 1 kg\x12-\n\nunit_price\x18\x03 \x01(\x0b\x32\x19.ordermesh.types.v1.Money\x12\x1a\n\tavailable\x18\x04 \x01(\x05\x42\x07\x82\xd5\x18\x03\x31\x32\x30\x12\x0f\n\x07version\x18\x05 \x01(\x03\x12\x15\n\x08reserved\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x11\n\x04sold\x18\x07 \x01(\x05H\x01\x88\x01\x01\x42\x0b\n\t_reservedB\x07\n\x05_sold\"\xee\x02\n\x0bReservation\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12Y\n\x0b\x66ingerprint\x18\x02 \x01(\tBD\x82\xd5\x18@9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\x12\x33\n\x05lines\x18\x03 \x03(\x0b\x32$.ordermesh.inventory.v1.ReservedLine\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32).ordermesh.inventory.v1.Reservation.State\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04HELD\x10\x01\x12\r\n\tCOMMITTED\x10\x02\x12\x0c\n\x08RELEASED\x10\x03\x12\x0b\n\x07\x45XPIRED\x10\x04\"\x98\x01\n\x0cReservedLine\x12\x1f\n\x03sku\x18\x01 \x01(\tB\x12\x82\xd5\x18\x0e\x65spresso-beans\x12&\n\x04name\x18\x02 \x01(\tB\x18\x82\xd5\x18\x14\x45spresso beans, 1 kg\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12-\n\nunit_price\x18\x04 \x01(\x0b\x32\x19.ordermesh.types.v1.Money\"A\n\x10ListItemsRequest\x12\x19\n\tpage_size\x18\x01 \x01(\x05\x42\x06\xfa\xd4\x18\x02(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\"w\n\x11ListItemsResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.ordermesh.inventory.v1.Item\x12\x35\n\x0fnext_page_token\x18\x02 \x01(\tB\x1c\x82\xd5\x18\x18WyJlc3ByZXNzby1iZWFucyJd\"5\n\x0eGetItemRequest\x12#\n\x03sku\x18\x01 \x01(\tB\x16\xe2\x41\x01\x02\x82\xd5\x18\x0e\x65spresso-beans\"\xdc\x01\n\x11\x43reateItemRequest\x12@\n\x03sku\x18\x01 \x01(\tB3\xe2\x41\x01\x02\xfa\xd4\x18!\n\x1f[A-Za-z0-9][A-Za-z0-9._-]{0,63}\x82\xd5\x18\x06teapot\x12%\n\x04name\x18\x02 \x01(\tB\x17\xe2\x41\x01\x02\xfa\xd4\x18\x05\x18\x01 \xc8\x01\x82\xd5\x18\x06Teapot\x12\x33\n\nunit_price\x18\x03 \x01(\x0b\x32\x19.ordermesh.types.v1.MoneyB\x04\xe2\x41\x01\x02\x12)\n\rinitial_stock\x18\x04 \x01(\x05\x42\x12\xfa\xd4\x18\x08(\x00\x30\x80\x94\xeb\xdc\x03\x82\xd5\x18\x02\x31\x30\"\x96\x01\n\x11UpdateItemRequest\x12\x1b\n\x03sku\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\x82\xd5\x18\x06teapot\x12,\n\x04name\x18\x02 \x01(\tB\x19\xfa\xd4\x18\x05\x18\x01 \xc8\x01\x82\xd5\x18\x0cLarge teapotH\x00\x88\x01\x01\x12-\n\nunit_price\x18\x03 \x01(\x0b\x32\x19.ordermesh.types.v1.MoneyB\x07\n\x05_name\"\xbb\x01\n\x12\x41\x64justStockRequest\x12\x1b\n\x03sku\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\x82\xd5\x18\x06teapot\x12-\n\x05\x64\x65lta\x18\x02 \x01(\x05\x42\x1e\xe2\x41\x01\x02\xfa\xd4\x18\x11(\x80\xec\x94\xa3\xfc\xff\xff\xff\xff\x01\x30\x80\x94\xeb\xdc\x03\x82\xd5\x18\x01\x35\x12+\n\x06reason\x18\x03 \x01(\tB\x1b\xe2\x41\x01\x02\xfa\xd4\x18\x05\x18\x01 \xc8\x01\x82\xd5\x18\na delivery\x12,\n\nrequest_id\x18\x04 \x01(\tB\x18\xfa\xd4\x18\x14\n\x12[\\x21-\\x7e]{1,255}\"i\n\x13ReserveStockRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12+\n\x05lines\x18\x03 \x03(\x0b\x32\x1c.ordermesh.inventory.v1.Line\"%\n\x04Line\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\"a\n\x14ReserveStockResponse\x12\x38\n\x0breservation\x18\x01 \x01(\x0b\x32#.ordermesh.inventory.v1.Reservation\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"A\n\x18\x43ommitReservationRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"B\n\x19ReleaseReservationRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"/\n\x15GetReservationRequest\x12\x16\n\x08order_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xc1\t\n\x10InventoryService\x12\x81\x01\n\tListItems\x12(.ordermesh.inventory.v1.ListItemsRequest\x1a).ordermesh.inventory.v1.ListItemsResponse\"\x1f\x90\x02\x01\xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/inventory\x12v\n\x07GetItem\x12&.ordermesh.inventory.v1.GetItemRequest\x1a\x1c.ordermesh.inventory.v1.Item\"%\x90\x02\x01\xaa\xd4\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/inventory/{sku}\x12\x90\x01\n\nCreateItem\x12).ordermesh.inventory.v1.CreateItemRequest\x1a\x1c.ordermesh.inventory.v1.Item\"9\xaa\xd4\x18\x02\x08\x03\xb2\xd4\x18\x16\n\x14/api/inventory/{sku}\x82\xd3\xe4\x93\x02\x13\"\x0e/api/inventory:\x01*\x12\x7f\n\nUpdateItem\x12).ordermesh.inventory.v1.UpdateItemRequest\x1a\x1c.ordermesh.inventory.v1.Item\"(\x90\x02\x02\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x19\x32\x14/api/inventory/{sku}:\x01*\x12\x88\x01\n\x0b\x41\x64justStock\x12*.ordermesh.inventory.v1.AdjustStockRequest\x1a\x1c.ordermesh.inventory.v1.Item\"/\x90\x02\x02\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02 \"\x1b/api/inventory/{sku}/adjust:\x01*\x12|\n\x0cReserveStock\x12+.ordermesh.inventory.v1.ReserveStockRequest\x1a,.ordermesh.inventory.v1.ReserveStockResponse\"\x11\x90\x02\x02\xaa\xd4\x18\n\x08\x04\x12\x06orders\x12}\n\x11\x43ommitReservation\x12\x30.ordermesh.inventory.v1.CommitReservationRequest\x1a#.ordermesh.inventory.v1.Reservation\"\x11\x90\x02\x02\xaa\xd4\x18\n\x08\x04\x12\x06orders\x12\x7f\n\x12ReleaseReservation\x12\x31.ordermesh.inventory.v1.ReleaseReservationRequest\x1a#.ordermesh.inventory.v1.Reservation\"\x11\x90\x02\x02\xaa\xd4\x18\n\x08\x04\x12\x06orders\x12\x93\x01\n\x0eGetReservation\x12-.ordermesh.inventory.v1.GetReservationRequest\x1a#.ordermesh.inventory.v1.Reservation\"-\x90\x02\x01\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/reservations/{order_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.inventory.v1.inventory_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ITEM'].fields_by_name['sku']._loaded_options = None
+  _globals['_ITEM'].fields_by_name['sku']._serialized_options = b'\202\325\030\016espresso-beans'
+  _globals['_ITEM'].fields_by_name['name']._loaded_options = None
+  _globals['_ITEM'].fields_by_name['name']._serialized_options = b'\202\325\030\024Espresso beans, 1 kg'
+  _globals['_ITEM'].fields_by_name['available']._loaded_options = None
+  _globals['_ITEM'].fields_by_name['available']._serialized_options = b'\202\325\030\003120'
+  _globals['_RESERVATION'].fields_by_name['fingerprint']._loaded_options = None
+  _globals['_RESERVATION'].fields_by_name['fingerprint']._serialized_options = b'\202\325\030@9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
+  _globals['_RESERVEDLINE'].fields_by_name['sku']._loaded_options = None
+  _globals['_RESERVEDLINE'].fields_by_name['sku']._serialized_options = b'\202\325\030\016espresso-beans'
+  _globals['_RESERVEDLINE'].fields_by_name['name']._loaded_options = None
+  _globals['_RESERVEDLINE'].fields_by_name['name']._serialized_options = b'\202\325\030\024Espresso beans, 1 kg'
+  _globals['_LISTITEMSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTITEMSREQUEST'].fields_by_name['page_size']._serialized_options = b'\372\324\030\002(\000'
+  _globals['_LISTITEMSRESPONSE'].fields_by_name['next_page_token']._loaded_options = None
+  _globals['_LISTITEMSRESPONSE'].fields_by_name['next_page_token']._serialized_options = b'\202\325\030\030WyJlc3ByZXNzby1iZWFucyJd'
+  _globals['_GETITEMREQUEST'].fields_by_name['sku']._loaded_options = None
+  _globals['_GETITEMREQUEST'].fields_by_name['sku']._serialized_options = b'\342A\001\002\202\325\030\016espresso-beans'
+  _globals['_CREATEITEMREQUEST'].fields_by_name['sku']._loaded_options = None
+  _globals['_CREATEITEMREQUEST'].fields_by_name['sku']._serialized_options = b'\342A\001\002\372\324\030!\n\037[A-Za-z0-9][A-Za-z0-9._-]{0,63}\202\325\030\006teapot'
+  _globals['_CREATEITEMREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_CREATEITEMREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372\324\030\005\030\001 \310\001\202\325\030\006Teapot'
+  _globals['_CREATEITEMREQUEST'].fields_by_name['unit_price']._loaded_options = None
+  _globals['_CREATEITEMREQUEST'].fields_by_name['unit_price']._serialized_options = b'\342A\001\002'
+  _globals['_CREATEITEMREQUEST'].fields_by_name['initial_stock']._loaded_options = None
+  _globals['_CREATEITEMREQUEST'].fields_by_name['initial_stock']._serialized_options = b'\372\324\030\010(\0000\200\224\353\334\003\202\325\030\00210'
+  _globals['_UPDATEITEMREQUEST'].fields_by_name['sku']._loaded_options = None
+  _globals['_UPDATEITEMREQUEST'].fields_by_name['sku']._serialized_options = b'\342A\001\002\202\325\030\006teapot'
+  _globals['_UPDATEITEMREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_UPDATEITEMREQUEST'].fields_by_name['name']._serialized_options = b'\372\324\030\005\030\001 \310\001\202\325\030\014Large teapot'
+  _globals['_ADJUSTSTOCKREQUEST'].fields_by_name['sku']._loaded_options = None
+  _globals['_ADJUSTSTOCKREQUEST'].fields_by_name['sku']._serialized_options = b'\342A\001\002\202\325\030\006teapot'
+  _globals['_ADJUSTSTOCKREQUEST'].fields_by_name['delta']._loaded_options = None
+  _globals['_ADJUSTSTOCKREQUEST'].fields_by_name['delta']._serialized_options = b'\342A\001\002\372\324\030\021(\200\354\224\243\374\377\377\377\377\0010\200\224\353\334\003\202\325\030\0015'
+  _globals['_ADJUSTSTOCKREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_ADJUSTSTOCKREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\002\372\324\030\005\030\001 \310\001\202\325\030\na delivery'
+  _globals['_ADJUSTSTOCKREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_ADJUSTSTOCKREQUEST'].fields_by_name['request_id']._serialized_options = b'\372\324\030\024\n\022[\\x21-\\x7e]{1,255}'
+  _globals['_GETRESERVATIONREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_GETRESERVATIONREQUEST'].fields_by_name['order_id']._serialized_options = b'\342A\001\002'
   _globals['_INVENTORYSERVICE'].methods_by_name['ListItems']._loaded_options = None
   _globals['_INVENTORYSERVICE'].methods_by_name['ListItems']._serialized_options = b'\220\002\001\252\324\030\002\010\001\202\323\344\223\002\020\022\016/api/inventory'
   _globals['_INVENTORYSERVICE'].methods_by_name['GetItem']._loaded_options = None
@@ -53,38 +94,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVENTORYSERVICE'].methods_by_name['ReleaseReservation']._serialized_options = b'\220\002\002\252\324\030\n\010\004\022\006orders'
   _globals['_INVENTORYSERVICE'].methods_by_name['GetReservation']._loaded_options = None
   _globals['_INVENTORYSERVICE'].methods_by_name['GetReservation']._serialized_options = b'\220\002\001\252\324\030\002\010\003\202\323\344\223\002\036\022\034/api/reservations/{order_id}'
-  _globals['_ITEM']._serialized_start=206
-  _globals['_ITEM']._serialized_end=386
-  _globals['_RESERVATION']._serialized_start=389
-  _globals['_RESERVATION']._serialized_end=685
-  _globals['_RESERVATION_STATE']._serialized_start=603
-  _globals['_RESERVATION_STATE']._serialized_end=685
-  _globals['_RESERVEDLINE']._serialized_start=687
-  _globals['_RESERVEDLINE']._serialized_end=793
-  _globals['_LISTITEMSREQUEST']._serialized_start=795
-  _globals['_LISTITEMSREQUEST']._serialized_end=852
-  _globals['_LISTITEMSRESPONSE']._serialized_start=854
-  _globals['_LISTITEMSRESPONSE']._serialized_end=943
-  _globals['_GETITEMREQUEST']._serialized_start=945
-  _globals['_GETITEMREQUEST']._serialized_end=974
-  _globals['_CREATEITEMREQUEST']._serialized_start=976
-  _globals['_CREATEITEMREQUEST']._serialized_end=1092
-  _globals['_UPDATEITEMREQUEST']._serialized_start=1094
-  _globals['_UPDATEITEMREQUEST']._serialized_end=1201
-  _globals['_ADJUSTSTOCKREQUEST']._serialized_start=1203
-  _globals['_ADJUSTSTOCKREQUEST']._serialized_end=1287
-  _globals['_RESERVESTOCKREQUEST']._serialized_start=1289
-  _globals['_RESERVESTOCKREQUEST']._serialized_end=1394
-  _globals['_LINE']._serialized_start=1396
-  _globals['_LINE']._serialized_end=1433
-  _globals['_RESERVESTOCKRESPONSE']._serialized_start=1435
-  _globals['_RESERVESTOCKRESPONSE']._serialized_end=1532
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_start=1534
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=1599
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=1601
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=1667
-  _globals['_GETRESERVATIONREQUEST']._serialized_start=1669
-  _globals['_GETRESERVATIONREQUEST']._serialized_end=1710
-  _globals['_INVENTORYSERVICE']._serialized_start=1713
-  _globals['_INVENTORYSERVICE']._serialized_end=2930
+  _globals['_ITEM']._serialized_start=239
+  _globals['_ITEM']._serialized_end=474
+  _globals['_RESERVATION']._serialized_start=477
+  _globals['_RESERVATION']._serialized_end=843
+  _globals['_RESERVATION_STATE']._serialized_start=761
+  _globals['_RESERVATION_STATE']._serialized_end=843
+  _globals['_RESERVEDLINE']._serialized_start=846
+  _globals['_RESERVEDLINE']._serialized_end=998
+  _globals['_LISTITEMSREQUEST']._serialized_start=1000
+  _globals['_LISTITEMSREQUEST']._serialized_end=1065
+  _globals['_LISTITEMSRESPONSE']._serialized_start=1067
+  _globals['_LISTITEMSRESPONSE']._serialized_end=1186
+  _globals['_GETITEMREQUEST']._serialized_start=1188
+  _globals['_GETITEMREQUEST']._serialized_end=1241
+  _globals['_CREATEITEMREQUEST']._serialized_start=1244
+  _globals['_CREATEITEMREQUEST']._serialized_end=1464
+  _globals['_UPDATEITEMREQUEST']._serialized_start=1467
+  _globals['_UPDATEITEMREQUEST']._serialized_end=1617
+  _globals['_ADJUSTSTOCKREQUEST']._serialized_start=1620
+  _globals['_ADJUSTSTOCKREQUEST']._serialized_end=1807
+  _globals['_RESERVESTOCKREQUEST']._serialized_start=1809
+  _globals['_RESERVESTOCKREQUEST']._serialized_end=1914
+  _globals['_LINE']._serialized_start=1916
+  _globals['_LINE']._serialized_end=1953
+  _globals['_RESERVESTOCKRESPONSE']._serialized_start=1955
+  _globals['_RESERVESTOCKRESPONSE']._serialized_end=2052
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_start=2054
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=2119
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=2121
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=2187
+  _globals['_GETRESERVATIONREQUEST']._serialized_start=2189
+  _globals['_GETRESERVATIONREQUEST']._serialized_end=2236
+  _globals['_INVENTORYSERVICE']._serialized_start=2239
+  _globals['_INVENTORYSERVICE']._serialized_end=3456
 # @@protoc_insertion_point(module_scope)

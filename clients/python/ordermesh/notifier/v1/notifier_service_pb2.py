@@ -23,19 +23,36 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ordermesh.options.v1 import options_pb2 as ordermesh_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,ordermesh/notifier/v1/notifier_service.proto\x12\x15ordermesh.notifier.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"ordermesh/options/v1/options.proto\"\xe0\x03\n\x0cNotification\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x36\n\x04kind\x18\x03 \x01(\x0e\x32(.ordermesh.notifier.v1.Notification.Kind\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32).ordermesh.notifier.v1.Notification.State\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\x05\x12\x12\n\nmessage_id\x18\x06 \x01(\t\x12\x16\n\x0e\x66\x61ilure_reason\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsend_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tPROCESSED\x10\x01\x12\n\n\x06\x46\x41ILED\x10\x02\x12\r\n\tCANCELLED\x10\x03\"M\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07SENDING\x10\x01\x12\x08\n\x04SENT\x10\x02\x12\x16\n\x12\x46\x41ILED_PERMANENTLY\x10\x03\"S\n\x18ListNotificationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08order_id\x18\x03 \x01(\t\"p\n\x19ListNotificationsResponse\x12:\n\rnotifications\x18\x01 \x03(\x0b\x32#.ordermesh.notifier.v1.Notification\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf1\x03\n\nDeadLetter\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32\'.ordermesh.notifier.v1.DeadLetter.State\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\x05\x12\x0c\n\x04\x62ody\x18\x06 \x01(\t\x12\x12\n\nbody_bytes\x18\x07 \x01(\x05\x12\x45\n\nattributes\x18\x08 \x03(\x0b\x32\x31.ordermesh.notifier.v1.DeadLetter.AttributesEntry\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0credrive_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12redrive_message_id\x18\x0b \x01(\t\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04\x44\x45\x41\x44\x10\x01\x12\r\n\tREDRIVING\x10\x02\x12\x0c\n\x08REDRIVEN\x10\x03\"w\n\x16ListDeadLettersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x36\n\x05state\x18\x03 \x01(\x0e\x32\'.ordermesh.notifier.v1.DeadLetter.State\"k\n\x17ListDeadLettersResponse\x12\x37\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32!.ordermesh.notifier.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x19RedriveDeadLettersRequest\x12\x13\n\x0bmessage_ids\x18\x01 \x03(\t\x12\x0b\n\x03\x61ll\x18\x02 \x01(\x08\"{\n\x1aRedriveDeadLettersResponse\x12\x12\n\nsent_count\x18\x01 \x01(\x05\x12\x37\n\x08\x66\x61ilures\x18\x02 \x03(\x0b\x32%.ordermesh.notifier.v1.RedriveFailure\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\xfd\x01\n\x0eRedriveFailure\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12<\n\x06reason\x18\x02 \x01(\x0e\x32,.ordermesh.notifier.v1.RedriveFailure.Reason\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\x83\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\r\n\tNOT_FOUND\x10\x01\x12\x14\n\x10\x41LREADY_REDRIVEN\x10\x02\x12\x12\n\x0e\x42\x45ING_REDRIVEN\x10\x03\x12\x11\n\rQUEUE_REFUSED\x10\x04\x12\x15\n\x11QUEUE_UNAVAILABLE\x10\x05\"-\n\x17\x44\x65leteDeadLetterRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteDeadLetterResponse2\x92\x05\n\x0fNotifierService\x12\x9b\x01\n\x11ListNotifications\x12/.ordermesh.notifier.v1.ListNotificationsRequest\x1a\x30.ordermesh.notifier.v1.ListNotificationsResponse\"#\x90\x02\x01\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x14\x12\x12/api/notifications\x12\x94\x01\n\x0fListDeadLetters\x12-.ordermesh.notifier.v1.ListDeadLettersRequest\x1a..ordermesh.notifier.v1.ListDeadLettersResponse\"\"\x90\x02\x01\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/api/dead-letters\x12\xa5\x01\n\x12RedriveDeadLetters\x12\x30.ordermesh.notifier.v1.RedriveDeadLettersRequest\x1a\x31.ordermesh.notifier.v1.RedriveDeadLettersResponse\"*\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x1e\"\x19/api/dead-letters/redrive:\x01*\x12\xa1\x01\n\x10\x44\x65leteDeadLetter\x12..ordermesh.notifier.v1.DeleteDeadLetterRequest\x1a/.ordermesh.notifier.v1.DeleteDeadLetterResponse\",\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02 *\x1e/api/dead-letters/{message_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,ordermesh/notifier/v1/notifier_service.proto\x12\x15ordermesh.notifier.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"ordermesh/options/v1/options.proto\"\x85\x04\n\x0cNotification\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x36\n\x04kind\x18\x03 \x01(\x0e\x32(.ordermesh.notifier.v1.Notification.Kind\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32).ordermesh.notifier.v1.Notification.State\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\x05\x12\x31\n\nmessage_id\x18\x06 \x01(\tB\x1d\x82\xd5\x18\x19\x30\x31\x30\x66\x30\x31\x39\x39\x61\x31\x62\x32\x63\x33\x64\x34-1f2e3d4c\x12\x16\n\x0e\x66\x61ilure_reason\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\tsend_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\"F\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tPROCESSED\x10\x01\x12\n\n\x06\x46\x41ILED\x10\x02\x12\r\n\tCANCELLED\x10\x03\"M\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07SENDING\x10\x01\x12\x08\n\x04SENT\x10\x02\x12\x16\n\x12\x46\x41ILED_PERMANENTLY\x10\x03\"[\n\x18ListNotificationsRequest\x12\x19\n\tpage_size\x18\x01 \x01(\x05\x42\x06\xfa\xd4\x18\x02(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08order_id\x18\x03 \x01(\t\"p\n\x19ListNotificationsResponse\x12:\n\rnotifications\x18\x01 \x03(\x0b\x32#.ordermesh.notifier.v1.Notification\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8f\x04\n\nDeadLetter\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32\'.ordermesh.notifier.v1.DeadLetter.State\x12&\n\x06reason\x18\x03 \x01(\tB\x16\x82\xd5\x18\x12MESSAGE_UNREADABLE\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\x05\x12\x0c\n\x04\x62ody\x18\x06 \x01(\t\x12\x12\n\nbody_bytes\x18\x07 \x01(\x05\x12\x45\n\nattributes\x18\x08 \x03(\x0b\x32\x31.ordermesh.notifier.v1.DeadLetter.AttributesEntry\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x0credrive_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x1a\n\x12redrive_message_id\x18\x0b \x01(\t\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04\x44\x45\x41\x44\x10\x01\x12\r\n\tREDRIVING\x10\x02\x12\x0c\n\x08REDRIVEN\x10\x03\"\x7f\n\x16ListDeadLettersRequest\x12\x19\n\tpage_size\x18\x01 \x01(\x05\x42\x06\xfa\xd4\x18\x02(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x36\n\x05state\x18\x03 \x01(\x0e\x32\'.ordermesh.notifier.v1.DeadLetter.State\"k\n\x17ListDeadLettersResponse\x12\x37\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32!.ordermesh.notifier.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x19RedriveDeadLettersRequest\x12\x1b\n\x0bmessage_ids\x18\x01 \x03(\tB\x06\xfa\xd4\x18\x02@d\x12\x0b\n\x03\x61ll\x18\x02 \x01(\x08\"{\n\x1aRedriveDeadLettersResponse\x12\x12\n\nsent_count\x18\x01 \x01(\x05\x12\x37\n\x08\x66\x61ilures\x18\x02 \x03(\x0b\x32%.ordermesh.notifier.v1.RedriveFailure\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\xfd\x01\n\x0eRedriveFailure\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12<\n\x06reason\x18\x02 \x01(\x0e\x32,.ordermesh.notifier.v1.RedriveFailure.Reason\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\x83\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\r\n\tNOT_FOUND\x10\x01\x12\x14\n\x10\x41LREADY_REDRIVEN\x10\x02\x12\x12\n\x0e\x42\x45ING_REDRIVEN\x10\x03\x12\x11\n\rQUEUE_REFUSED\x10\x04\x12\x15\n\x11QUEUE_UNAVAILABLE\x10\x05\"3\n\x17\x44\x65leteDeadLetterRequest\x12\x18\n\nmessage_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x1a\n\x18\x44\x65leteDeadLetterResponse2\x92\x05\n\x0fNotifierService\x12\x9b\x01\n\x11ListNotifications\x12/.ordermesh.notifier.v1.ListNotificationsRequest\x1a\x30.ordermesh.notifier.v1.ListNotificationsResponse\"#\x90\x02\x01\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x14\x12\x12/api/notifications\x12\x94\x01\n\x0fListDeadLetters\x12-.ordermesh.notifier.v1.ListDeadLettersRequest\x1a..ordermesh.notifier.v1.ListDeadLettersResponse\"\"\x90\x02\x01\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/api/dead-letters\x12\xa5\x01\n\x12RedriveDeadLetters\x12\x30.ordermesh.notifier.v1.RedriveDeadLettersRequest\x1a\x31.ordermesh.notifier.v1.RedriveDeadLettersResponse\"*\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x1e\"\x19/api/dead-letters/redrive:\x01*\x12\xa1\x01\n\x10\x44\x65leteDeadLetter\x12..ordermesh.notifier.v1.DeleteDeadLetterRequest\x1a/.ordermesh.notifier.v1.DeleteDeadLetterResponse\",\xaa\xd4\x18\x02\x08\x03\x82\xd3\xe4\x93\x02 *\x1e/api/dead-letters/{message_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.notifier.v1.notifier_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['message_id']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['message_id']._serialized_options = b'\202\325\030\031010f0199a1b2c3d4-1f2e3d4c'
+  _globals['_NOTIFICATION'].fields_by_name['send_time']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['send_time']._serialized_options = b'\342A\001\001'
+  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\372\324\030\002(\000'
   _globals['_DEADLETTER_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_DEADLETTER_ATTRIBUTESENTRY']._serialized_options = b'8\001'
+  _globals['_DEADLETTER'].fields_by_name['reason']._loaded_options = None
+  _globals['_DEADLETTER'].fields_by_name['reason']._serialized_options = b'\202\325\030\022MESSAGE_UNREADABLE'
+  _globals['_DEADLETTER'].fields_by_name['redrive_time']._loaded_options = None
+  _globals['_DEADLETTER'].fields_by_name['redrive_time']._serialized_options = b'\342A\001\001'
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTDEADLETTERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\372\324\030\002(\000'
+  _globals['_REDRIVEDEADLETTERSREQUEST'].fields_by_name['message_ids']._loaded_options = None
+  _globals['_REDRIVEDEADLETTERSREQUEST'].fields_by_name['message_ids']._serialized_options = b'\372\324\030\002@d'
+  _globals['_DELETEDEADLETTERREQUEST'].fields_by_name['message_id']._loaded_options = None
+  _globals['_DELETEDEADLETTERREQUEST'].fields_by_name['message_id']._serialized_options = b'\342A\001\002'
   _globals['_NOTIFIERSERVICE'].methods_by_name['ListNotifications']._loaded_options = None
   _globals['_NOTIFIERSERVICE'].methods_by_name['ListNotifications']._serialized_options = b'\220\002\001\252\324\030\002\010\003\202\323\344\223\002\024\022\022/api/notifications'
   _globals['_NOTIFIERSERVICE'].methods_by_name['ListDeadLetters']._loaded_options = None
@@ -44,38 +61,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFIERSERVICE'].methods_by_name['RedriveDeadLetters']._serialized_options = b'\252\324\030\002\010\003\202\323\344\223\002\036\"\031/api/dead-letters/redrive:\001*'
   _globals['_NOTIFIERSERVICE'].methods_by_name['DeleteDeadLetter']._loaded_options = None
   _globals['_NOTIFIERSERVICE'].methods_by_name['DeleteDeadLetter']._serialized_options = b'\252\324\030\002\010\003\202\323\344\223\002 *\036/api/dead-letters/{message_id}'
-  _globals['_NOTIFICATION']._serialized_start=171
-  _globals['_NOTIFICATION']._serialized_end=651
-  _globals['_NOTIFICATION_KIND']._serialized_start=502
-  _globals['_NOTIFICATION_KIND']._serialized_end=572
-  _globals['_NOTIFICATION_STATE']._serialized_start=574
-  _globals['_NOTIFICATION_STATE']._serialized_end=651
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=653
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=736
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=738
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=850
-  _globals['_DEADLETTER']._serialized_start=853
-  _globals['_DEADLETTER']._serialized_end=1350
-  _globals['_DEADLETTER_ATTRIBUTESENTRY']._serialized_start=1230
-  _globals['_DEADLETTER_ATTRIBUTESENTRY']._serialized_end=1279
-  _globals['_DEADLETTER_STATE']._serialized_start=1281
-  _globals['_DEADLETTER_STATE']._serialized_end=1350
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1352
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1471
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1473
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1580
-  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_start=1582
-  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_end=1643
-  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_start=1645
-  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_end=1768
-  _globals['_REDRIVEFAILURE']._serialized_start=1771
-  _globals['_REDRIVEFAILURE']._serialized_end=2024
-  _globals['_REDRIVEFAILURE_REASON']._serialized_start=1893
-  _globals['_REDRIVEFAILURE_REASON']._serialized_end=2024
-  _globals['_DELETEDEADLETTERREQUEST']._serialized_start=2026
-  _globals['_DELETEDEADLETTERREQUEST']._serialized_end=2071
-  _globals['_DELETEDEADLETTERRESPONSE']._serialized_start=2073
-  _globals['_DELETEDEADLETTERRESPONSE']._serialized_end=2099
-  _globals['_NOTIFIERSERVICE']._serialized_start=2102
-  _globals['_NOTIFIERSERVICE']._serialized_end=2760
+  _globals['_NOTIFICATION']._serialized_start=204
+  _globals['_NOTIFICATION']._serialized_end=721
+  _globals['_NOTIFICATION_KIND']._serialized_start=572
+  _globals['_NOTIFICATION_KIND']._serialized_end=642
+  _globals['_NOTIFICATION_STATE']._serialized_start=644
+  _globals['_NOTIFICATION_STATE']._serialized_end=721
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=723
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=814
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=816
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=928
+  _globals['_DEADLETTER']._serialized_start=931
+  _globals['_DEADLETTER']._serialized_end=1458
+  _globals['_DEADLETTER_ATTRIBUTESENTRY']._serialized_start=1338
+  _globals['_DEADLETTER_ATTRIBUTESENTRY']._serialized_end=1387
+  _globals['_DEADLETTER_STATE']._serialized_start=1389
+  _globals['_DEADLETTER_STATE']._serialized_end=1458
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1460
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1587
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1589
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1696
+  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_start=1698
+  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_end=1767
+  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_start=1769
+  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_end=1892
+  _globals['_REDRIVEFAILURE']._serialized_start=1895
+  _globals['_REDRIVEFAILURE']._serialized_end=2148
+  _globals['_REDRIVEFAILURE_REASON']._serialized_start=2017
+  _globals['_REDRIVEFAILURE_REASON']._serialized_end=2148
+  _globals['_DELETEDEADLETTERREQUEST']._serialized_start=2150
+  _globals['_DELETEDEADLETTERREQUEST']._serialized_end=2201
+  _globals['_DELETEDEADLETTERRESPONSE']._serialized_start=2203
+  _globals['_DELETEDEADLETTERRESPONSE']._serialized_end=2229
+  _globals['_NOTIFIERSERVICE']._serialized_start=2232
+  _globals['_NOTIFIERSERVICE']._serialized_end=2890
 # @@protoc_insertion_point(module_scope)

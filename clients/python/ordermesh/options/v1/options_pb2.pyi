@@ -143,12 +143,91 @@ class Resume(_message.Message):
 
 Global___Resume: _TypeAlias = Resume  # noqa: Y015
 
+@_typing.final
+class Limits(_message.Message):
+    """What a value must be, as far as JSON Schema has words for it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATTERN_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    LENGTH_MIN_FIELD_NUMBER: _builtins.int
+    LENGTH_MAX_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
+    COUNT_MIN_FIELD_NUMBER: _builtins.int
+    COUNT_MAX_FIELD_NUMBER: _builtins.int
+    pattern: _builtins.str
+    """A regular expression that the whole text matches."""
+    format: _builtins.str
+    """A format that JSON Schema names, for example `email`."""
+    length_min: _builtins.int
+    """How many characters a text has at least."""
+    length_max: _builtins.int
+    """How many characters a text has at most."""
+    minimum: _builtins.int
+    """The least number."""
+    maximum: _builtins.int
+    """The greatest number."""
+    count_min: _builtins.int
+    """How many entries a list has at least."""
+    count_max: _builtins.int
+    """How many entries a list has at most."""
+    def __init__(
+        self,
+        *,
+        pattern: _builtins.str = ...,
+        format: _builtins.str = ...,
+        length_min: _builtins.int | None = ...,
+        length_max: _builtins.int | None = ...,
+        minimum: _builtins.int | None = ...,
+        maximum: _builtins.int | None = ...,
+        count_min: _builtins.int | None = ...,
+        count_max: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count_max", b"_count_max", "_count_min", b"_count_min", "_length_max", b"_length_max", "_length_min", b"_length_min", "_maximum", b"_maximum", "_minimum", b"_minimum", "count_max", b"count_max", "count_min", b"count_min", "length_max", b"length_max", "length_min", b"length_min", "maximum", b"maximum", "minimum", b"minimum"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count_max", b"_count_max", "_count_min", b"_count_min", "_length_max", b"_length_max", "_length_min", b"_length_min", "_maximum", b"_maximum", "_minimum", b"_minimum", "count_max", b"count_max", "count_min", b"count_min", "format", b"format", "length_max", b"length_max", "length_min", b"length_min", "maximum", b"maximum", "minimum", b"minimum", "pattern", b"pattern"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__count_max: _TypeAlias = _typing.Literal["count_max"]  # noqa: Y015
+    _WhichOneofArgType__count_max: _TypeAlias = _typing.Literal["_count_max", b"_count_max"]  # noqa: Y015
+    _WhichOneofReturnType__count_min: _TypeAlias = _typing.Literal["count_min"]  # noqa: Y015
+    _WhichOneofArgType__count_min: _TypeAlias = _typing.Literal["_count_min", b"_count_min"]  # noqa: Y015
+    _WhichOneofReturnType__length_max: _TypeAlias = _typing.Literal["length_max"]  # noqa: Y015
+    _WhichOneofArgType__length_max: _TypeAlias = _typing.Literal["_length_max", b"_length_max"]  # noqa: Y015
+    _WhichOneofReturnType__length_min: _TypeAlias = _typing.Literal["length_min"]  # noqa: Y015
+    _WhichOneofArgType__length_min: _TypeAlias = _typing.Literal["_length_min", b"_length_min"]  # noqa: Y015
+    _WhichOneofReturnType__maximum: _TypeAlias = _typing.Literal["maximum"]  # noqa: Y015
+    _WhichOneofArgType__maximum: _TypeAlias = _typing.Literal["_maximum", b"_maximum"]  # noqa: Y015
+    _WhichOneofReturnType__minimum: _TypeAlias = _typing.Literal["minimum"]  # noqa: Y015
+    _WhichOneofArgType__minimum: _TypeAlias = _typing.Literal["_minimum", b"_minimum"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__count_max) -> _WhichOneofReturnType__count_max | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__count_min) -> _WhichOneofReturnType__count_min | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__length_max) -> _WhichOneofReturnType__length_max | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__length_min) -> _WhichOneofReturnType__length_min | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum) -> _WhichOneofReturnType__maximum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum) -> _WhichOneofReturnType__minimum | None: ...
+
+Global___Limits: _TypeAlias = Limits  # noqa: Y015
+
 ACCESS_FIELD_NUMBER: _builtins.int
 CREATED_FIELD_NUMBER: _builtins.int
 RESUME_FIELD_NUMBER: _builtins.int
+LIMITS_FIELD_NUMBER: _builtins.int
+EXAMPLE_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
 """Who may call the method. A method without it stops the server's start."""
 created: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Created]
 """Set on methods that create a resource: REST answers 201 with a Location header."""
 resume: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Resume]
 """Set on methods that stream: how a stream that broke is taken up where it was."""
+limits: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Limits]
+"""What the field's value must be, in requests. The services enforce it; documents for machines repeat it."""
+example: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.str]
+"""A typical value for documents: the text itself, or the number in decimal."""

@@ -23,18 +23,49 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ordermesh.options.v1 import options_pb2 as ordermesh_dot_options_dot_v1_dot_options__pb2
 from ordermesh.types.v1 import money_pb2 as ordermesh_dot_types_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'ordermesh/orders/v1/order_service.proto\x12\x13ordermesh.orders.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"ordermesh/options/v1/options.proto\x1a\x1eordermesh/types/v1/money.proto\"\x84\x04\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12-\n\x05items\x18\x04 \x03(\x0b\x32\x1e.ordermesh.orders.v1.OrderItem\x12(\n\x05total\x18\x05 \x01(\x0b\x32\x19.ordermesh.types.v1.Money\x12\x31\n\x06status\x18\x06 \x01(\x0e\x32!.ordermesh.orders.v1.Order.Status\x12-\n\x07\x66\x61ilure\x18\x07 \x01(\x0b\x32\x1c.ordermesh.orders.v1.Failure\x12\x0f\n\x07version\x18\x08 \x01(\x05\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x07history\x18\x0b \x03(\x0b\x32!.ordermesh.orders.v1.StatusChange\"g\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0e\n\nPROCESSING\x10\x02\x12\r\n\tPROCESSED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\r\n\tCANCELLED\x10\x05\"g\n\tOrderItem\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12-\n\nunit_price\x18\x04 \x01(\x0b\x32\x19.ordermesh.types.v1.Money\"*\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"k\n\x0cStatusChange\x12\x31\n\x06status\x18\x01 \x01(\x0e\x32!.ordermesh.orders.v1.Order.Status\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd9\x01\n\nOrderEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x32\n\x04type\x18\x02 \x01(\x0e\x32$.ordermesh.orders.v1.OrderEvent.Type\x12\x10\n\x08order_id\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x05\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"8\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x43REATED\x10\x01\x12\r\n\tCANCELLED\x10\x02\"W\n\x12\x43reateOrderRequest\x12-\n\x05items\x18\x01 \x03(\x0b\x32\x1e.ordermesh.orders.v1.OrderLine\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"*\n\tOrderLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\"#\n\x0fGetOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"K\n\x11ListOrdersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\"Y\n\x12ListOrdersResponse\x12*\n\x06orders\x18\x01 \x03(\x0b\x32\x1a.ordermesh.orders.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12\x43\x61ncelOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"<\n\x11WatchOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x15\n\rafter_version\x18\x02 \x01(\x05\"\'\n\x13ProcessOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\".\n\x1a\x43onfirmNotificationRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"\x1d\n\x1b\x43onfirmNotificationResponse2\xc2\x07\n\x0cOrderService\x12\x8f\x01\n\x0b\x43reateOrder\x12\'.ordermesh.orders.v1.CreateOrderRequest\x1a\x1a.ordermesh.orders.v1.Order\";\x90\x02\x02\xaa\xd4\x18\x02\x08\x02\xb2\xd4\x18\x18\n\x16/api/orders/{order_id}\x82\xd3\xe4\x93\x02\x10\"\x0b/api/orders:\x01*\x12u\n\x08GetOrder\x12$.ordermesh.orders.v1.GetOrderRequest\x1a\x1a.ordermesh.orders.v1.Order\"\'\x90\x02\x01\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x18\x12\x16/api/orders/{order_id}\x12{\n\nListOrders\x12&.ordermesh.orders.v1.ListOrdersRequest\x1a\'.ordermesh.orders.v1.ListOrdersResponse\"\x1c\x90\x02\x01\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/api/orders\x12\x85\x01\n\x0b\x43\x61ncelOrder\x12\'.ordermesh.orders.v1.CancelOrderRequest\x1a\x1a.ordermesh.orders.v1.Order\"1\x90\x02\x02\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\"\"\x1d/api/orders/{order_id}/cancel:\x01*\x12\xa8\x01\n\nWatchOrder\x12&.ordermesh.orders.v1.WatchOrderRequest\x1a\x1a.ordermesh.orders.v1.Order\"T\x90\x02\x01\xaa\xd4\x18\x0c\x08\x02\x1a\x08order_id\xba\xd4\x18\x18\n\x07version\x12\rafter_version\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/orders/{order_id}/events0\x01\x12i\n\x0cProcessOrder\x12(.ordermesh.orders.v1.ProcessOrderRequest\x1a\x1a.ordermesh.orders.v1.Order\"\x13\x90\x02\x02\xaa\xd4\x18\x0c\x08\x04\x12\x08notifier\x12\x8d\x01\n\x13\x43onfirmNotification\x12/.ordermesh.orders.v1.ConfirmNotificationRequest\x1a\x30.ordermesh.orders.v1.ConfirmNotificationResponse\"\x13\x90\x02\x02\xaa\xd4\x18\x0c\x08\x04\x12\x08notifierb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'ordermesh/orders/v1/order_service.proto\x12\x13ordermesh.orders.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"ordermesh/options/v1/options.proto\x1a\x1eordermesh/types/v1/money.proto\"\xc5\x04\n\x05Order\x12\x36\n\x08order_id\x18\x01 \x01(\tB$\x82\xd5\x18 39272747ed1ff0ef011ae00ca94d2aee\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\"\n\x05\x65mail\x18\x03 \x01(\tB\x13\x82\xd5\x18\x0f\x61\x64\x61@example.com\x12-\n\x05items\x18\x04 \x03(\x0b\x32\x1e.ordermesh.orders.v1.OrderItem\x12(\n\x05total\x18\x05 \x01(\x0b\x32\x19.ordermesh.types.v1.Money\x12\x31\n\x06status\x18\x06 \x01(\x0e\x32!.ordermesh.orders.v1.Order.Status\x12\x33\n\x07\x66\x61ilure\x18\x07 \x01(\x0b\x32\x1c.ordermesh.orders.v1.FailureB\x04\xe2\x41\x01\x01\x12\x0f\n\x07version\x18\x08 \x01(\x05\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x07history\x18\x0b \x03(\x0b\x32!.ordermesh.orders.v1.StatusChange\"g\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0e\n\nPROCESSING\x10\x02\x12\r\n\tPROCESSED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\r\n\tCANCELLED\x10\x05\"\x95\x01\n\tOrderItem\x12\x1f\n\x03sku\x18\x01 \x01(\tB\x12\x82\xd5\x18\x0e\x65spresso-beans\x12&\n\x04name\x18\x02 \x01(\tB\x18\x82\xd5\x18\x14\x45spresso beans, 1 kg\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12-\n\nunit_price\x18\x04 \x01(\x0b\x32\x19.ordermesh.types.v1.Money\"*\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"k\n\x0cStatusChange\x12\x31\n\x06status\x18\x01 \x01(\x0e\x32!.ordermesh.orders.v1.Order.Status\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd9\x01\n\nOrderEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x32\n\x04type\x18\x02 \x01(\x0e\x32$.ordermesh.orders.v1.OrderEvent.Type\x12\x10\n\x08order_id\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x05\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"8\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x43REATED\x10\x01\x12\r\n\tCANCELLED\x10\x02\"\x7f\n\x12\x43reateOrderRequest\x12;\n\x05items\x18\x01 \x03(\x0b\x32\x1e.ordermesh.orders.v1.OrderLineB\x0c\xe2\x41\x01\x02\xfa\xd4\x18\x04\x38\x01@d\x12,\n\nrequest_id\x18\x02 \x01(\tB\x18\xfa\xd4\x18\x14\n\x12[\\x21-\\x7e]{1,255}\"{\n\tOrderLine\x12H\n\x03sku\x18\x01 \x01(\tB;\xe2\x41\x01\x02\xfa\xd4\x18!\n\x1f[A-Za-z0-9][A-Za-z0-9._-]{0,63}\x82\xd5\x18\x0e\x65spresso-beans\x12$\n\x08quantity\x18\x02 \x01(\x05\x42\x12\xe2\x41\x01\x02\xfa\xd4\x18\x05(\x01\x30\x90N\x82\xd5\x18\x01\x31\")\n\x0fGetOrderRequest\x12\x16\n\x08order_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"S\n\x11ListOrdersRequest\x12\x19\n\tpage_size\x18\x01 \x01(\x05\x42\x06\xfa\xd4\x18\x02(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\"w\n\x12ListOrdersResponse\x12*\n\x06orders\x18\x01 \x03(\x0b\x32\x1a.ordermesh.orders.v1.Order\x12\x35\n\x0fnext_page_token\x18\x02 \x01(\tB\x1c\x82\xd5\x18\x18WyJlc3ByZXNzby1iZWFucyJd\",\n\x12\x43\x61ncelOrderRequest\x12\x16\n\x08order_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"J\n\x11WatchOrderRequest\x12\x16\n\x08order_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1d\n\rafter_version\x18\x02 \x01(\x05\x42\x06\xfa\xd4\x18\x02(\x00\"\'\n\x13ProcessOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\".\n\x1a\x43onfirmNotificationRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"\x1d\n\x1b\x43onfirmNotificationResponse2\xc2\x07\n\x0cOrderService\x12\x8f\x01\n\x0b\x43reateOrder\x12\'.ordermesh.orders.v1.CreateOrderRequest\x1a\x1a.ordermesh.orders.v1.Order\";\x90\x02\x02\xaa\xd4\x18\x02\x08\x02\xb2\xd4\x18\x18\n\x16/api/orders/{order_id}\x82\xd3\xe4\x93\x02\x10\"\x0b/api/orders:\x01*\x12u\n\x08GetOrder\x12$.ordermesh.orders.v1.GetOrderRequest\x1a\x1a.ordermesh.orders.v1.Order\"\'\x90\x02\x01\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x18\x12\x16/api/orders/{order_id}\x12{\n\nListOrders\x12&.ordermesh.orders.v1.ListOrdersRequest\x1a\'.ordermesh.orders.v1.ListOrdersResponse\"\x1c\x90\x02\x01\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/api/orders\x12\x85\x01\n\x0b\x43\x61ncelOrder\x12\'.ordermesh.orders.v1.CancelOrderRequest\x1a\x1a.ordermesh.orders.v1.Order\"1\x90\x02\x02\xaa\xd4\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\"\"\x1d/api/orders/{order_id}/cancel:\x01*\x12\xa8\x01\n\nWatchOrder\x12&.ordermesh.orders.v1.WatchOrderRequest\x1a\x1a.ordermesh.orders.v1.Order\"T\x90\x02\x01\xaa\xd4\x18\x0c\x08\x02\x1a\x08order_id\xba\xd4\x18\x18\n\x07version\x12\rafter_version\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/orders/{order_id}/events0\x01\x12i\n\x0cProcessOrder\x12(.ordermesh.orders.v1.ProcessOrderRequest\x1a\x1a.ordermesh.orders.v1.Order\"\x13\x90\x02\x02\xaa\xd4\x18\x0c\x08\x04\x12\x08notifier\x12\x8d\x01\n\x13\x43onfirmNotification\x12/.ordermesh.orders.v1.ConfirmNotificationRequest\x1a\x30.ordermesh.orders.v1.ConfirmNotificationResponse\"\x13\x90\x02\x02\xaa\xd4\x18\x0c\x08\x04\x12\x08notifierb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.orders.v1.order_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ORDER'].fields_by_name['order_id']._loaded_options = None
+  _globals['_ORDER'].fields_by_name['order_id']._serialized_options = b'\202\325\030 39272747ed1ff0ef011ae00ca94d2aee'
+  _globals['_ORDER'].fields_by_name['email']._loaded_options = None
+  _globals['_ORDER'].fields_by_name['email']._serialized_options = b'\202\325\030\017ada@example.com'
+  _globals['_ORDER'].fields_by_name['failure']._loaded_options = None
+  _globals['_ORDER'].fields_by_name['failure']._serialized_options = b'\342A\001\001'
+  _globals['_ORDERITEM'].fields_by_name['sku']._loaded_options = None
+  _globals['_ORDERITEM'].fields_by_name['sku']._serialized_options = b'\202\325\030\016espresso-beans'
+  _globals['_ORDERITEM'].fields_by_name['name']._loaded_options = None
+  _globals['_ORDERITEM'].fields_by_name['name']._serialized_options = b'\202\325\030\024Espresso beans, 1 kg'
+  _globals['_CREATEORDERREQUEST'].fields_by_name['items']._loaded_options = None
+  _globals['_CREATEORDERREQUEST'].fields_by_name['items']._serialized_options = b'\342A\001\002\372\324\030\0048\001@d'
+  _globals['_CREATEORDERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATEORDERREQUEST'].fields_by_name['request_id']._serialized_options = b'\372\324\030\024\n\022[\\x21-\\x7e]{1,255}'
+  _globals['_ORDERLINE'].fields_by_name['sku']._loaded_options = None
+  _globals['_ORDERLINE'].fields_by_name['sku']._serialized_options = b'\342A\001\002\372\324\030!\n\037[A-Za-z0-9][A-Za-z0-9._-]{0,63}\202\325\030\016espresso-beans'
+  _globals['_ORDERLINE'].fields_by_name['quantity']._loaded_options = None
+  _globals['_ORDERLINE'].fields_by_name['quantity']._serialized_options = b'\342A\001\002\372\324\030\005(\0010\220N\202\325\030\0011'
+  _globals['_GETORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_GETORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\342A\001\002'
+  _globals['_LISTORDERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTORDERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\372\324\030\002(\000'
+  _globals['_LISTORDERSRESPONSE'].fields_by_name['next_page_token']._loaded_options = None
+  _globals['_LISTORDERSRESPONSE'].fields_by_name['next_page_token']._serialized_options = b'\202\325\030\030WyJlc3ByZXNzby1iZWFucyJd'
+  _globals['_CANCELORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_CANCELORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\342A\001\002'
+  _globals['_WATCHORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_WATCHORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\342A\001\002'
+  _globals['_WATCHORDERREQUEST'].fields_by_name['after_version']._loaded_options = None
+  _globals['_WATCHORDERREQUEST'].fields_by_name['after_version']._serialized_options = b'\372\324\030\002(\000'
   _globals['_ORDERSERVICE'].methods_by_name['CreateOrder']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['CreateOrder']._serialized_options = b'\220\002\002\252\324\030\002\010\002\262\324\030\030\n\026/api/orders/{order_id}\202\323\344\223\002\020\"\013/api/orders:\001*'
   _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._loaded_options = None
@@ -49,40 +80,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERSERVICE'].methods_by_name['ProcessOrder']._serialized_options = b'\220\002\002\252\324\030\014\010\004\022\010notifier'
   _globals['_ORDERSERVICE'].methods_by_name['ConfirmNotification']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['ConfirmNotification']._serialized_options = b'\220\002\002\252\324\030\014\010\004\022\010notifier'
-  _globals['_ORDER']._serialized_start=196
-  _globals['_ORDER']._serialized_end=712
-  _globals['_ORDER_STATUS']._serialized_start=609
-  _globals['_ORDER_STATUS']._serialized_end=712
-  _globals['_ORDERITEM']._serialized_start=714
-  _globals['_ORDERITEM']._serialized_end=817
-  _globals['_FAILURE']._serialized_start=819
-  _globals['_FAILURE']._serialized_end=861
-  _globals['_STATUSCHANGE']._serialized_start=863
-  _globals['_STATUSCHANGE']._serialized_end=970
-  _globals['_ORDEREVENT']._serialized_start=973
-  _globals['_ORDEREVENT']._serialized_end=1190
-  _globals['_ORDEREVENT_TYPE']._serialized_start=1134
-  _globals['_ORDEREVENT_TYPE']._serialized_end=1190
-  _globals['_CREATEORDERREQUEST']._serialized_start=1192
-  _globals['_CREATEORDERREQUEST']._serialized_end=1279
-  _globals['_ORDERLINE']._serialized_start=1281
-  _globals['_ORDERLINE']._serialized_end=1323
-  _globals['_GETORDERREQUEST']._serialized_start=1325
-  _globals['_GETORDERREQUEST']._serialized_end=1360
-  _globals['_LISTORDERSREQUEST']._serialized_start=1362
-  _globals['_LISTORDERSREQUEST']._serialized_end=1437
-  _globals['_LISTORDERSRESPONSE']._serialized_start=1439
-  _globals['_LISTORDERSRESPONSE']._serialized_end=1528
-  _globals['_CANCELORDERREQUEST']._serialized_start=1530
-  _globals['_CANCELORDERREQUEST']._serialized_end=1568
-  _globals['_WATCHORDERREQUEST']._serialized_start=1570
-  _globals['_WATCHORDERREQUEST']._serialized_end=1630
-  _globals['_PROCESSORDERREQUEST']._serialized_start=1632
-  _globals['_PROCESSORDERREQUEST']._serialized_end=1671
-  _globals['_CONFIRMNOTIFICATIONREQUEST']._serialized_start=1673
-  _globals['_CONFIRMNOTIFICATIONREQUEST']._serialized_end=1719
-  _globals['_CONFIRMNOTIFICATIONRESPONSE']._serialized_start=1721
-  _globals['_CONFIRMNOTIFICATIONRESPONSE']._serialized_end=1750
-  _globals['_ORDERSERVICE']._serialized_start=1753
-  _globals['_ORDERSERVICE']._serialized_end=2715
+  _globals['_ORDER']._serialized_start=229
+  _globals['_ORDER']._serialized_end=810
+  _globals['_ORDER_STATUS']._serialized_start=707
+  _globals['_ORDER_STATUS']._serialized_end=810
+  _globals['_ORDERITEM']._serialized_start=813
+  _globals['_ORDERITEM']._serialized_end=962
+  _globals['_FAILURE']._serialized_start=964
+  _globals['_FAILURE']._serialized_end=1006
+  _globals['_STATUSCHANGE']._serialized_start=1008
+  _globals['_STATUSCHANGE']._serialized_end=1115
+  _globals['_ORDEREVENT']._serialized_start=1118
+  _globals['_ORDEREVENT']._serialized_end=1335
+  _globals['_ORDEREVENT_TYPE']._serialized_start=1279
+  _globals['_ORDEREVENT_TYPE']._serialized_end=1335
+  _globals['_CREATEORDERREQUEST']._serialized_start=1337
+  _globals['_CREATEORDERREQUEST']._serialized_end=1464
+  _globals['_ORDERLINE']._serialized_start=1466
+  _globals['_ORDERLINE']._serialized_end=1589
+  _globals['_GETORDERREQUEST']._serialized_start=1591
+  _globals['_GETORDERREQUEST']._serialized_end=1632
+  _globals['_LISTORDERSREQUEST']._serialized_start=1634
+  _globals['_LISTORDERSREQUEST']._serialized_end=1717
+  _globals['_LISTORDERSRESPONSE']._serialized_start=1719
+  _globals['_LISTORDERSRESPONSE']._serialized_end=1838
+  _globals['_CANCELORDERREQUEST']._serialized_start=1840
+  _globals['_CANCELORDERREQUEST']._serialized_end=1884
+  _globals['_WATCHORDERREQUEST']._serialized_start=1886
+  _globals['_WATCHORDERREQUEST']._serialized_end=1960
+  _globals['_PROCESSORDERREQUEST']._serialized_start=1962
+  _globals['_PROCESSORDERREQUEST']._serialized_end=2001
+  _globals['_CONFIRMNOTIFICATIONREQUEST']._serialized_start=2003
+  _globals['_CONFIRMNOTIFICATIONREQUEST']._serialized_end=2049
+  _globals['_CONFIRMNOTIFICATIONRESPONSE']._serialized_start=2051
+  _globals['_CONFIRMNOTIFICATIONRESPONSE']._serialized_end=2080
+  _globals['_ORDERSERVICE']._serialized_start=2083
+  _globals['_ORDERSERVICE']._serialized_end=3045
 # @@protoc_insertion_point(module_scope)

@@ -22,15 +22,21 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from ordermesh.options.v1 import options_pb2 as ordermesh_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eordermesh/types/v1/money.proto\x12\x12ordermesh.types.v1\"3\n\x05Money\x12\x15\n\rcurrency_code\x18\x01 \x01(\t\x12\x13\n\x0bminor_units\x18\x02 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eordermesh/types/v1/money.proto\x12\x12ordermesh.types.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\"ordermesh/options/v1/options.proto\"X\n\x05Money\x12\x30\n\rcurrency_code\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xfa\xd4\x18\n\n\x08[A-Z]{3}\x82\xd5\x18\x03\x45UR\x12\x1d\n\x0bminor_units\x18\x02 \x01(\x03\x42\x08\x82\xd5\x18\x04\x31\x38\x39\x39\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.types.v1.money_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MONEY']._serialized_start=54
-  _globals['_MONEY']._serialized_end=105
+  _globals['_MONEY'].fields_by_name['currency_code']._loaded_options = None
+  _globals['_MONEY'].fields_by_name['currency_code']._serialized_options = b'\342A\001\002\372\324\030\n\n\010[A-Z]{3}\202\325\030\003EUR'
+  _globals['_MONEY'].fields_by_name['minor_units']._loaded_options = None
+  _globals['_MONEY'].fields_by_name['minor_units']._serialized_options = b'\202\325\030\0041899'
+  _globals['_MONEY']._serialized_start=123
+  _globals['_MONEY']._serialized_end=211
 # @@protoc_insertion_point(module_scope)
