@@ -9,6 +9,8 @@ TOOLS_INSTALLED := $(TOOLS)/.installed
 SITE_PACKAGES = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 PROTOS = $(shell cd protos && find ordermesh -name '*.proto' | sort)
 STUBS ?= clients/python
+COMMENTS ?= gateway/openapi/comments.json
+POSTMAN ?= docs/ordermesh.postman_collection.json
 
 .PHONY: help
 help:  ## List the verbs
@@ -112,11 +114,25 @@ lint-protos: install
 	fi
 
 .PHONY: protos
-protos: install  ## Generate the stubs in clients/python from protos/
+protos: install  ## Generate from protos/: the stubs in clients/python, the documents' texts, the Postman collection
 	@$(BIN)/python -m grpc_tools.protoc -I protos -I $(SITE_PACKAGES) \
 	  --plugin=$(BIN)/protoc-gen-mypy --plugin=$(BIN)/protoc-gen-mypy_grpc \
 	  --python_out=$(STUBS) --grpc_python_out=$(STUBS) --mypy_out=quiet:$(STUBS) --mypy_grpc_out=quiet:$(STUBS) \
 	  $(PROTOS)
+	@described=$$(mktemp) && trap 'rm -f "$$described"' EXIT && \
+	$(BIN)/python -m grpc_tools.protoc -I protos -I $(SITE_PACKAGES) --include_source_info \
+	  --descriptor_set_out="$$described" $(PROTOS) && \
+	$(BIN)/python -m gateway.openapi.comments < "$$described" > "$(COMMENTS)"
+	@$(BIN)/python -m gateway.openapi.postman > "$(POSTMAN)"
+
+# The page at /api/docs is Swagger UI, as its npm package has it. SWAGGER_UI=5.x.y takes another version.
+SWAGGER_UI ?= latest
+SWAGGER_UI_FILES := LICENSE NOTICE package.json swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt
+.PHONY: swagger-ui
+swagger-ui:  ## Take another version of Swagger UI into the tree (needs npm)
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
+	npm pack --silent --pack-destination "$$work" "swagger-ui-dist@$(SWAGGER_UI)" && \
+	tar -x -z -f "$$work"/*.tgz -C gateway/openapi/page/swagger-ui --strip-components=1 $(SWAGGER_UI_FILES:%=package/%)
 
 .PHONY: lock
 lock:  ## Resolve both requirements.lock again (needs uv)

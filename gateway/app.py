@@ -15,6 +15,7 @@ from gateway.event_stream import EventStreamEndpoint
 from gateway.exchange import Endpoint
 from gateway.health import Alive, Ready
 from gateway.incoming import Proof
+from gateway.openapi.endpoints import documentation
 from gateway.router import Router
 from gateway.rpc import RpcEndpoint
 from gateway.rules import read_rules
@@ -48,6 +49,7 @@ def build_gateway(
     ``proof`` gives the token that tells services that it is the gateway who calls.
 
     :raises UnsupportedRule: when the contract asks for what the gateway cannot do.
+    :raises MalformedErrors: when a comment of the contract cannot be read.
     """
     router: Router[Endpoint] = Router()
     for name, service in services.items():
@@ -55,7 +57,7 @@ def build_gateway(
             kind = EventStreamEndpoint if rule.method.server_streaming else RpcEndpoint
             router.add(rule.verb, rule.template, kind(rule, channels[name], proof))
     backends = {name: (service.full_name, channels[name]) for name, service in services.items()}
-    own: Sequence[Endpoint] = (Alive(), Ready(backends, REQUIRED))
+    own: Sequence[Endpoint] = (Alive(), Ready(backends, REQUIRED), *documentation(services))
     for endpoint in own:
         router.add("GET", parse_template(endpoint.route), endpoint)
     return Gateway(router, trusted_proxies)

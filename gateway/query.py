@@ -39,14 +39,15 @@ def read_query(query: bytes, message: Descriptor, bound: Collection[Names], foun
     values: dict[str, Any] = {}
     for name, text in parameters:
         fields = resolve(message, name)
-        if fields is None or _is_bound(names_of(fields), bound):
+        if fields is None or is_bound(names_of(fields), bound):
             found.add(name[:_NAME_LENGTH_MAX], "is not a query parameter here")
         elif not put_text(values, fields, text):
             found.add(name, "is given twice")
     return values
 
 
-def _is_bound(names: Names, bound: Collection[Names]) -> bool:
+def is_bound(names: Names, bound: Collection[Names]) -> bool:
+    """Whether a field comes from elsewhere, or one that it is inside of does."""
     return any(names[:depth] in bound for depth in range(len(names) + 1))
 
 

@@ -18,7 +18,7 @@ def _field(name: str, number: int, kind: Any, *, repeated: bool = False, message
     return Field(name=name, number=number, type=kind, label=label, type_name=message or None)
 
 
-def _messages() -> list[Any]:
+def _messages(package: str) -> list[Any]:
     author = descriptor_pb2.DescriptorProto(name="Author")
     author.field.extend([_field("full_name", 1, Field.TYPE_STRING), _field("birth_year", 2, Field.TYPE_INT32)])
     book = descriptor_pb2.DescriptorProto(name="Book")
@@ -28,17 +28,17 @@ def _messages() -> list[Any]:
     book.field.extend(
         [
             _field("book_id", 1, Field.TYPE_STRING),
-            _field("author", 2, Field.TYPE_MESSAGE, message=".library.v1.Author"),
+            _field("author", 2, Field.TYPE_MESSAGE, message=f".{package}.Author"),
             _field("tags", 3, Field.TYPE_STRING, repeated=True),
             _field("copies", 4, Field.TYPE_INT64),
             _field("lent", 5, Field.TYPE_BOOL),
-            _field("kind", 6, Field.TYPE_ENUM, message=".library.v1.Book.Kind"),
+            _field("kind", 6, Field.TYPE_ENUM, message=f".{package}.Book.Kind"),
             _field("print_time", 7, Field.TYPE_MESSAGE, message=".google.protobuf.Timestamp"),
             _field("weight", 8, Field.TYPE_DOUBLE),
             _field("cover", 9, Field.TYPE_BYTES),
             _field("isbn", 10, Field.TYPE_STRING),
             _field("shelf", 11, Field.TYPE_STRING),
-            _field("co_authors", 12, Field.TYPE_MESSAGE, repeated=True, message=".library.v1.Author"),
+            _field("co_authors", 12, Field.TYPE_MESSAGE, repeated=True, message=f".{package}.Author"),
             _field("page", 13, Field.TYPE_UINT32),
         ]
     )
@@ -52,16 +52,17 @@ def _messages() -> list[Any]:
 def library(**http: Any) -> ServiceDescriptor:
     """A service whose one method, ``Find``, takes a Book, returns a Book, and has the http rule given.
 
-    ``server_streaming`` and ``created`` (a Location template) may be given too.
+    ``server_streaming``, ``created`` (a Location template) and ``package`` may be given too.
     """
+    package = http.pop("package", PACKAGE)
     server_streaming, created = http.pop("server_streaming", False), http.pop("created", "")
-    file = descriptor_pb2.FileDescriptorProto(name="library.proto", package=PACKAGE, syntax="proto3")
+    file = descriptor_pb2.FileDescriptorProto(name="library.proto", package=package, syntax="proto3")
     file.dependency.append("google/protobuf/timestamp.proto")
-    file.message_type.extend(_messages())
+    file.message_type.extend(_messages(package))
     method = file.service.add(name="Library").method.add(
         name="Find",
-        input_type=".library.v1.Book",
-        output_type=".library.v1.Book",
+        input_type=f".{package}.Book",
+        output_type=f".{package}.Book",
         server_streaming=server_streaming,
     )
     method.options.Extensions[annotations_pb2.http].CopyFrom(_rule(http))
@@ -72,7 +73,7 @@ def library(**http: Any) -> ServiceDescriptor:
     timestamp_pb2.DESCRIPTOR.CopyToProto(timestamp)
     pool.Add(timestamp)
     pool.Add(file)
-    return pool.FindServiceByName(f"{PACKAGE}.Library")
+    return pool.FindServiceByName(f"{package}.Library")
 
 
 def _rule(http: dict[str, Any]) -> Any:
