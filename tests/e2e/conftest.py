@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 
 from bench.audit import broken, open_databases, unsettled
 from deploy.local.stack import Stack
+from tests.e2e.browser import Browser, missing, open_browser
 
 WAIT_SECONDS_MAX = 60.0
 ANSWER_SECONDS = 15.0
@@ -107,3 +109,12 @@ async def shop(stack: Stack) -> AsyncIterator[Shop]:
 async def ada(shop: Shop) -> Any:
     """A customer's token."""
     return await shop.customer()
+
+
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
+    """A headless Chromium with an empty profile."""
+    if name := missing():
+        pytest.skip(f"there is no {name} here (Debian: apt install chromium chromium-driver)")
+    async with open_browser(tmp_path / "profile") as browser:
+        yield browser
