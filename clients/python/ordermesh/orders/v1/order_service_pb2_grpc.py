@@ -89,7 +89,8 @@ class OrderServiceServicer:
         `idempotent-replayed: true`. A refused order is not remembered, the same key can try again.
         Errors: INVALID_ARGUMENT `INVALID_REQUEST` with every violation; FAILED_PRECONDITION
         `OUT_OF_STOCK`, the metadata names each short sku with what is available; FAILED_PRECONDITION
-        `IDEMPOTENCY_KEY_REUSED` for the same key with other lines; RESOURCE_EXHAUSTED `OVERLOADED`.
+        `IDEMPOTENCY_KEY_REUSED` for the same key with other lines; RESOURCE_EXHAUSTED `OVERLOADED`; UNAVAILABLE
+        `INVENTORY_UNAVAILABLE`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

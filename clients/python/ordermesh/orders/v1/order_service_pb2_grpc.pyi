@@ -44,7 +44,8 @@ class OrderServiceStub:
     `idempotent-replayed: true`. A refused order is not remembered, the same key can try again.
     Errors: INVALID_ARGUMENT `INVALID_REQUEST` with every violation; FAILED_PRECONDITION
     `OUT_OF_STOCK`, the metadata names each short sku with what is available; FAILED_PRECONDITION
-    `IDEMPOTENCY_KEY_REUSED` for the same key with other lines; RESOURCE_EXHAUSTED `OVERLOADED`.
+    `IDEMPOTENCY_KEY_REUSED` for the same key with other lines; RESOURCE_EXHAUSTED `OVERLOADED`; UNAVAILABLE
+    `INVENTORY_UNAVAILABLE`.
     """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.Order]
     """Returns one order. Customers see their own, admins see all.
@@ -110,7 +111,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     `idempotent-replayed: true`. A refused order is not remembered, the same key can try again.
     Errors: INVALID_ARGUMENT `INVALID_REQUEST` with every violation; FAILED_PRECONDITION
     `OUT_OF_STOCK`, the metadata names each short sku with what is available; FAILED_PRECONDITION
-    `IDEMPOTENCY_KEY_REUSED` for the same key with other lines; RESOURCE_EXHAUSTED `OVERLOADED`.
+    `IDEMPOTENCY_KEY_REUSED` for the same key with other lines; RESOURCE_EXHAUSTED `OVERLOADED`; UNAVAILABLE
+    `INVENTORY_UNAVAILABLE`.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.Order]  # type: ignore[assignment]
     """Returns one order. Customers see their own, admins see all.
@@ -179,7 +181,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         `idempotent-replayed: true`. A refused order is not remembered, the same key can try again.
         Errors: INVALID_ARGUMENT `INVALID_REQUEST` with every violation; FAILED_PRECONDITION
         `OUT_OF_STOCK`, the metadata names each short sku with what is available; FAILED_PRECONDITION
-        `IDEMPOTENCY_KEY_REUSED` for the same key with other lines; RESOURCE_EXHAUSTED `OVERLOADED`.
+        `IDEMPOTENCY_KEY_REUSED` for the same key with other lines; RESOURCE_EXHAUSTED `OVERLOADED`; UNAVAILABLE
+        `INVENTORY_UNAVAILABLE`.
         """
 
     @_abc_1.abstractmethod
