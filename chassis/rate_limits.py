@@ -89,6 +89,13 @@ class Charge(NamedTuple):
     key: str
 
 
+class Standing(NamedTuple):
+    """How many more are allowed now; when the present window ends, and more may be, in seconds."""
+
+    left: int
+    reset_seconds: float
+
+
 class RateLimited(ResourceExhausted):
     """It was done too often. ``metadata`` names the limit."""
 
@@ -163,6 +170,12 @@ class RateLimits:
             _REFUSED.labels(limit.name).inc()
             raise RateLimited(limit, wait_ms / 1000)
         return Permit({limit.name: (table, key, table.count(key, now_ms)) for limit, table, key in asked})
+
+    def standing(self, charge: Charge) -> Standing:
+        """How it stands under a limit that is not off, after what was counted."""
+        limit, key = charge
+        now_ms, window_ms = self._now_ms(), limit.window_seconds * 1000
+        return Standing(self._table(limit).left(key, limit.count or 0, now_ms), (window_ms - now_ms % window_ms) / 1000)
 
     async def settle(self) -> bool:
         """Tell the others what was counted since the last time, and hear what they did; whether there was anything.

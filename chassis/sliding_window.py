@@ -59,6 +59,12 @@ class SlidingWindow:
             return 0
         return window_ms - elapsed_ms - room * window_ms // before
 
+    def left(self, count_max: int, window_ms: int, now_ms: int) -> int:
+        """How many more are within ``count_max`` now."""
+        elapsed_ms = max(0, now_ms - self.number * window_ms)
+        before = (self.mine_before + self.others_before) * (window_ms - elapsed_ms)
+        return max(0, count_max - self.mine - self.others - -(-before // window_ms))
+
     def give_back(self, number: int) -> None:
         """Take back one of ``mine`` that was counted in the window ``number``, if that one is still looked at."""
         if number == self.number:

@@ -36,6 +36,14 @@ class WindowTable:
         window = self._ask(key, now_ms)
         return window.wait_ms(count_max, self._window_ms, now_ms) if window else 0
 
+    def left(self, key: str, count_max: int, now_ms: int) -> int:
+        """How many more fit under a key now."""
+        window = self._windows.get(key)
+        if window is None:
+            return count_max
+        window.move_to(now_ms // self._window_ms)
+        return window.left(count_max, self._window_ms, now_ms)
+
     def count(self, key: str, now_ms: int) -> int:
         """Count one more; the number of the window that it counts in."""
         window = self._ask(key, now_ms)

@@ -1,16 +1,23 @@
 """What the gateway is made of: its channels, its routes, its application."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 
+from chassis.background import running, supervise
 from chassis.channels import open_channel
+from chassis.clock import SystemClock
 from chassis.mesh import ServiceToken, require_own_name
+from chassis.rate_limits import RateLimits
+from chassis.redis_counts import open_redis_counts
 from gateway.asgi import Gateway
 from gateway.client_address import TrustedProxies
+from gateway.client_limits import ClientLimit
 from gateway.config import GatewayConfig
+from gateway.cors import NO_ORIGINS, Origins
 from gateway.event_stream import EventStreamEndpoint
 from gateway.exchange import Endpoint
 from gateway.health import Alive, Ready
@@ -43,10 +50,13 @@ def build_gateway(
     *,
     proof: Proof,
     trusted_proxies: TrustedProxies,
+    origins: Origins = NO_ORIGINS,
+    client_limit: ClientLimit | None = None,
 ) -> Gateway:
     """The application over services and the channels to them, both by name.
 
-    ``proof`` gives the token that tells services that it is the gateway who calls.
+    ``proof`` gives the token that tells services that it is the gateway who calls. Without ``origins`` no page of
+    another origin may use it, without ``client_limit`` each client may make as many requests as it likes.
 
     :raises UnsupportedRule: when the contract asks for what the gateway cannot do.
     :raises MalformedErrors: when a comment of the contract cannot be read.
@@ -60,7 +70,7 @@ def build_gateway(
     own: Sequence[Endpoint] = (Alive(), Ready(backends, REQUIRED), *documentation(services))
     for endpoint in own:
         router.add("GET", parse_template(endpoint.route), endpoint)
-    return Gateway(router, trusted_proxies)
+    return Gateway(router, trusted_proxies, origins=origins, client_limit=client_limit)
 
 
 @asynccontextmanager
@@ -84,4 +94,22 @@ async def open_gateway(config: GatewayConfig) -> AsyncIterator[Gateway]:
             channels[name].get_state(try_to_connect=True)  # so that the first request need not wait for it
         token = ServiceToken(AuthServiceStub(channels["auth"]), config.mesh)
         token.at_hand()  # so that the first request has one, if auth is there
-        yield build_gateway(SERVICES, channels, proof=token.at_hand, trusted_proxies=config.trusted_proxies)
+        yield build_gateway(
+            SERVICES,
+            channels,
+            proof=token.at_hand,
+            trusted_proxies=config.trusted_proxies,
+            origins=config.cors_origins,
+            client_limit=await _open_client_limit(config, stack),
+        )
+
+
+async def _open_client_limit(config: GatewayConfig, stack: AsyncExitStack) -> ClientLimit | None:
+    """The limit, counted together with the other gateways until ``stack`` is closed."""
+    if config.request_limit.count is None:
+        return None
+    counts = await stack.enter_async_context(open_redis_counts(config.redis))
+    rates = RateLimits(counts, config.mesh.client_secret, SystemClock())
+    settling = asyncio.create_task(supervise("limits", rates.keep_settled))
+    await stack.enter_async_context(running(settling))
+    return ClientLimit(config.request_limit, rates)

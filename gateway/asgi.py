@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from time import perf_counter
 
@@ -10,13 +11,19 @@ import grpc
 from chassis.call import begin_call
 from chassis.errors import DomainError
 from gateway import problems
-from gateway.body import BODY_SECONDS_MAX, read_body
+from gateway.body import BodyReader
+from gateway.caching import revalidate
 from gateway.client_address import TrustedProxies
+from gateway.client_limits import ClientLimit
+from gateway.compression import compress
+from gateway.cors import NO_ORIGINS, Cors, Origins
 from gateway.errors import ClientGone, MethodNotAllowed, Refusal, Stopping, TooManyRequests
 from gateway.exchange import Endpoint, Receive, Request, Response, Scope, Send, header_map
 from gateway.forward import begin_request
+from gateway.head import require_sound_head
 from gateway.health import PROBES, Ready
 from gateway.router import Router
+from gateway.security_headers import secure
 
 _log = logging.getLogger(__name__)
 _access_log = logging.getLogger("ordermesh.http")
@@ -28,7 +35,10 @@ else whoever sends slowly would keep everybody out."""
 STATUS_CLIENT_GONE = 499
 """What the log says when nobody waited for the answer (nginx's number)."""
 
-_NO_ROUTE = "-"
+_CLOSE = (b"connection", b"close")
+
+Manner = Callable[[Request, Response], None]
+"""Changes an answer on its way out, whoever gives it: an endpoint, or what was raised instead."""
 
 
 class Gateway:
@@ -38,15 +48,28 @@ class Gateway:
         self,
         router: Router[Endpoint],
         trusted_proxies: TrustedProxies,
+        *,
+        origins: Origins = NO_ORIGINS,
+        client_limit: ClientLimit | None = None,
+        bodies: BodyReader | None = None,
         requests_max: int = REQUESTS_MAX,
-        body_seconds_max: float = BODY_SECONDS_MAX,
     ) -> None:
         self._router = router
         self._trusted_proxies = trusted_proxies
-        self._body_seconds_max = body_seconds_max
+        self._client_limit = client_limit
+        self._bodies = bodies or BodyReader()
         self._requests_max = requests_max
         self._in_flight = 0
         self._is_lame_duck = False
+        self._manners: Sequence[Manner] = (
+            revalidate,  # first: what is not sent need not be compressed
+            compress,  # before all that only add headers, none of which look at the body
+            *((client_limit.tell,) if client_limit else ()),
+            *((Cors(origins).share,) if origins else ()),
+            secure,
+            self._close_what_is_over,
+            _name_call,
+        )
 
     def begin_lame_duck(self) -> None:
         """From now on ``/readyz`` says no, and each answer asks its client to come back on another connection."""
@@ -59,38 +82,52 @@ class Gateway:
         peer, _ = scope.get("client") or ("", 0)
         call = begin_request(headers, self._trusted_proxies.client_of(peer, headers.get(b"x-forwarded-for", b"")))
         begin_call(call)
-        request = Request(scope["raw_path"], scope["query_string"], headers, receive, call)
-        route, status = _NO_ROUTE, STATUS_CLIENT_GONE
+        request = Request(scope["method"], scope["raw_path"], scope["query_string"], headers, receive, call)
+        request.http_version = scope.get("http_version", "1.1")
+        status = STATUS_CLIENT_GONE
         try:
             try:
-                endpoint, request.values = self._router.find(scope["method"], request.path)
-                route = endpoint.route
-                if endpoint.takes_body:
-                    request.body = await read_body(request, self._body_seconds_max)
-                response = await self._admit(endpoint, request)
+                response = await self._answer(request)
             except ClientGone:
                 return
             except Exception as error:
-                response = _on_error(error, scope["method"], request)
+                response = _on_error(error, request)
             except asyncio.CancelledError:
                 response = problems.render(problems.of_refusal(Stopping("this process is stopping")), request)
+            response.headers = list(response.headers)
+            for manner in self._manners:
+                manner(request, response)
             status = response.status
-            if self._is_lame_duck:
-                response.headers = [*response.headers, (b"connection", b"close")]
-            await _send(response, request, scope["method"], send)
+            await _send(response, request, send)
         finally:
-            level = logging.DEBUG if route in PROBES else logging.INFO
+            level = logging.DEBUG if request.route in PROBES else logging.INFO
             if _access_log.isEnabledFor(level):
                 milliseconds = round((perf_counter() - begun) * 1000, 2)
-                fields = {"method": scope["method"], "route": route, "status": int(status), "ms": milliseconds}
+                fields = {"method": request.method, "route": request.route, "status": int(status), "ms": milliseconds}
                 _access_log.log(level, "request", extra={"fields": fields | {"client": call.client_address}})
 
-    async def _admit(self, endpoint: Endpoint, request: Request) -> Response:
-        """Let the endpoint answer, unless too many do; probes are always answered, load is no reason to restart."""
-        if self._is_lame_duck and endpoint.route == Ready.route:
-            raise Stopping("this process is stopping")
+    async def _answer(self, request: Request) -> Response:
+        """What is asked of every request, the cheapest first; probes are always answered, load is no reason to restart.
+
+        A client's limit comes before its body: what is refused is not read. It comes behind the route: what nobody
+        answers (404, 405, a browser's preflight) costs less than counting it.
+        """
+        require_sound_head(request)
+        endpoint, request.values = self._router.find(request.method, request.path)
+        request.route = endpoint.route
         if endpoint.route in PROBES:
+            if self._is_lame_duck and endpoint.route == Ready.route:
+                raise Stopping("this process is stopping")
             return await endpoint.answer(request)
+        if self._client_limit is not None:
+            self._client_limit.take(request)
+        if endpoint.takes_body:
+            request.body = await self._bodies.read(request)
+            request.body_is_read = True
+        return await self._admit(endpoint, request)
+
+    async def _admit(self, endpoint: Endpoint, request: Request) -> Response:
+        """Let the endpoint answer, unless too many do."""
         if self._in_flight >= self._requests_max:
             raise TooManyRequests(f"more than {self._requests_max} requests in flight")
         self._in_flight += 1
@@ -99,9 +136,25 @@ class Gateway:
         finally:
             self._in_flight -= 1
 
+    def _close_what_is_over(self, request: Request, response: Response) -> None:
+        """Close the connection behind a lame duck's answer, and where it is open whether a body follows.
 
-def _on_error(error: Exception, method: str, request: Request) -> Response:
-    if isinstance(error, MethodNotAllowed) and method == "OPTIONS":
+        Who waits to be told to go on, and is told something else, may send the body nevertheless, or the next
+        request in its place (RFC 9110, section 10.1.1).
+        """
+        is_unsure = b"expect" in request.headers and not request.body_is_read
+        if (self._is_lame_duck or is_unsure) and _CLOSE not in response.headers:
+            response.headers.append(_CLOSE)
+
+
+def _name_call(request: Request, response: Response) -> None:
+    """Say what the call is called in the logs and in the traces."""
+    response.headers.append((b"x-request-id", request.call.request_id.encode()))
+    response.headers.append((b"traceresponse", request.call.traceparent.encode()))
+
+
+def _on_error(error: Exception, request: Request) -> Response:
+    if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
         return Response(HTTPStatus.NO_CONTENT, [(b"allow", error.headers["allow"].encode())])
     if isinstance(error, grpc.aio.AioRpcError):
         return problems.render(problems.of_call(error), request)
@@ -113,16 +166,12 @@ def _on_error(error: Exception, method: str, request: Request) -> Response:
     return problems.render(problems.INTERNAL, request)
 
 
-async def _send(response: Response, request: Request, method: str, send: Send) -> None:
-    headers = [
-        *response.headers,
-        (b"x-request-id", request.call.request_id.encode()),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-    if response.status != HTTPStatus.NO_CONTENT and response.stream is None:
+async def _send(response: Response, request: Request, send: Send) -> None:
+    headers = response.headers
+    if response.stream is None and response.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
         headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": int(response.status), "headers": headers})
     if response.stream is not None:
         async for part in response.stream:
             await send({"type": "http.response.body", "body": part, "more_body": True})
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})

@@ -7,13 +7,20 @@ from typing import Self
 from chassis.client_address import GATEWAY
 from chassis.config import Environment
 from chassis.mesh import MeshConfig
+from chassis.rate_limits import OFF, Limit
+from chassis.redis import RedisConfig
 from chassis.tls import Tls
 from gateway.client_address import TrustedProxies
+from gateway.client_limits import LIMIT_NAME
+from gateway.connections import CONNECTIONS_MAX_DEFAULT
+from gateway.cors import Origins
 
 PORT_DEFAULT = 5000
 
 LAME_DUCK_SECONDS_DEFAULT = 1.0
 """More than a service has: its callers hear at once that it goes, but ``/readyz`` is asked only now and then."""
+
+CONNECTIONS_MAX_MOST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -22,13 +29,18 @@ class GatewayConfig:
 
     ``lame_duck_seconds`` lie between "not ready" and the end of listening: whoever spreads requests over
     gateways sends them elsewhere meanwhile, and a restart loses none. ``drain_seconds`` is how long
-    requests in flight may take then. ``tls`` is for the calls to the services; HTTP is not encrypted here.
+    requests in flight may take then. ``request_limit`` is for each client, and counted together with the other
+    gateways in ``redis``. ``tls`` is for the calls to the services; HTTP is not encrypted here.
     """
 
     listen_host: str
     port: int
     mesh: MeshConfig
     trusted_proxies: TrustedProxies
+    cors_origins: Origins
+    request_limit: Limit
+    redis: RedisConfig
+    connections_max: int
     orders_address: str
     inventory_address: str
     notifier_address: str
@@ -50,6 +62,10 @@ class GatewayConfig:
             port=env.port("PORT", PORT_DEFAULT),
             mesh=MeshConfig.read(env, identity=True),
             trusted_proxies=TrustedProxies.read(env),
+            cors_origins=Origins.read(env),
+            request_limit=Limit.read(env, "REQUEST_LIMIT_ADDRESS", LIMIT_NAME, OFF),
+            redis=RedisConfig.read(env),
+            connections_max=env.integer("CONNECTIONS_MAX", CONNECTIONS_MAX_DEFAULT, least=1, most=CONNECTIONS_MAX_MOST),
             orders_address=env.address("ORDERS_ADDR", "dns:///localhost:50052"),
             inventory_address=env.address("INVENTORY_ADDR", "dns:///localhost:50053"),
             notifier_address=env.address("NOTIFIER_ADDR", "dns:///localhost:50054"),

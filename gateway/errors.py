@@ -3,6 +3,12 @@
 ::
 
     Refusal                     (abstract; it becomes a problem document, see problems.py)
+    +-- UnsoundHead             (abstract; with `Connection: close`)
+    |   +-- MalformedRequest    400
+    |   +-- LengthRequired      411
+    |   +-- ExpectationFailed   417
+    |   +-- UnknownCoding       501
+    |   +-- VersionNotSupported 505
     +-- PathNotFound            404
     +-- MethodNotAllowed        405   with `Allow`
     +-- NotAcceptable           406
@@ -10,12 +16,14 @@
     +-- BodyTooLarge            413
     +-- UnsupportedMediaType    415   with `Accept`
     +-- TooManyRequests         503   with `Retry-After`
+    +-- TooManyBodies           503   with `Retry-After`
     +-- Stopping                503   with `Retry-After`
     ClientGone                  nobody is there to answer
     UnsupportedRule             the contract asks for what the gateway cannot do: it does not start
 
 Wrong fields are `chassis.errors.InvalidArgument`, as in the services. What is no
-HTTP at all, or has too long a head or trailers (431), is refused in protocol.py, before there is a request.
+HTTP at all, or has too long a head or trailers (431), is refused in protocol.py, before there is a request. Who has
+made too many requests gets `chassis.rate_limits.RateLimited`.
 """
 
 from collections.abc import Mapping
@@ -35,6 +43,43 @@ class Refusal(Exception):
         super().__init__(detail)
         self.detail = detail
         self.headers = dict(headers or {})
+
+
+class UnsoundHead(Refusal):
+    """A head that others may read differently than we do: nothing that follows on this connection is sure."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, {"connection": "close"})
+
+
+class MalformedRequest(UnsoundHead):
+    """A head that HTTP/1.1 does not allow."""
+
+    status, code, reason = 400, "INVALID_ARGUMENT", "MALFORMED_REQUEST"
+
+
+class LengthRequired(UnsoundHead):
+    """Nothing says where the body ends."""
+
+    status, code, reason = 411, "INVALID_ARGUMENT", "LENGTH_REQUIRED"
+
+
+class ExpectationFailed(UnsoundHead):
+    """The client waits for something that will not come."""
+
+    status, code, reason = 417, "UNIMPLEMENTED", "EXPECTATION_FAILED"
+
+
+class UnknownCoding(UnsoundHead):
+    """A transfer coding that is not spoken here."""
+
+    status, code, reason = 501, "UNIMPLEMENTED", "TRANSFER_CODING_NOT_IMPLEMENTED"
+
+
+class VersionNotSupported(UnsoundHead):
+    """Another HTTP than 1.1 and 1.0."""
+
+    status, code, reason = 505, "UNIMPLEMENTED", "HTTP_VERSION_NOT_SUPPORTED"
 
 
 class PathNotFound(Refusal):
@@ -75,6 +120,12 @@ class UnsupportedMediaType(Refusal):
 
 class TooManyRequests(Refusal):
     """More requests in flight than this process takes."""
+
+    status, code, reason = 503, "UNAVAILABLE", "OVERLOADED"
+
+
+class TooManyBodies(Refusal):
+    """More large bodies on their way than this process keeps."""
 
     status, code, reason = 503, "UNAVAILABLE", "OVERLOADED"
 

@@ -6,11 +6,14 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from chassis.call import Call
+from chassis.rate_limits import Standing
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+
+NO_ROUTE = "-"
 
 
 @dataclass(slots=True)
@@ -18,9 +21,11 @@ class Request:
     """What came in. ``values`` are the decoded texts of the template's variables.
 
     ``body`` is read only for endpoints that take one, and then before they are asked.
-    Header names are in lower case; of a header given twice the values are joined by commas.
+    Header names are in lower case; of a header given twice the values are joined by commas. ``standing`` is how the
+    client stands under its limit, if there is one and the request was counted.
     """
 
+    method: str
     path: bytes
     query: bytes
     headers: Mapping[bytes, bytes]
@@ -28,6 +33,10 @@ class Request:
     call: Call
     values: tuple[str, ...] = ()
     body: bytes = b""
+    body_is_read: bool = False
+    http_version: str = "1.1"
+    route: str = NO_ROUTE
+    standing: Standing | None = None
 
 
 @dataclass(slots=True)

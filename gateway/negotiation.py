@@ -32,19 +32,8 @@ def require_json_sent(headers: Mapping[bytes, bytes]) -> None:
         raise UnsupportedMediaType("a body must be application/json", {"accept": "application/json"})
 
 
-@lru_cache(maxsize=256)
-def _accepts_json(accept: bytes) -> bool:
-    """Whether the most specific range that includes JSON has a weight above 0 (RFC 9110, 12.5.1)."""
-    best, weight = -1, 0.0
-    for part in accept.decode("latin-1").lower().split(","):
-        media, *parameters = [text.strip() for text in part.split(";")]
-        specificity = _JSON_RANGES.get(media, -1)
-        if specificity > best:
-            best, weight = specificity, _weight(parameters)
-    return weight > 0 or not accept.strip()
-
-
-def _weight(parameters: list[str]) -> float:
+def weight(parameters: list[str]) -> float:
+    """The value of ``q`` among the parameters of a media range or a coding; 0 when it is no number."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
@@ -53,6 +42,18 @@ def _weight(parameters: list[str]) -> float:
             except ValueError:
                 return 0.0
     return 1.0
+
+
+@lru_cache(maxsize=256)
+def _accepts_json(accept: bytes) -> bool:
+    """Whether the most specific range that includes JSON has a weight above 0 (RFC 9110, 12.5.1)."""
+    best, best_weight = -1, 0.0
+    for part in accept.decode("latin-1").lower().split(","):
+        media, *parameters = [text.strip() for text in part.split(";")]
+        specificity = _JSON_RANGES.get(media, -1)
+        if specificity > best:
+            best, best_weight = specificity, weight(parameters)
+    return best_weight > 0 or not accept.strip()
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import grpc
 
-from chassis.errors import DomainError, InvalidArgument, Violation, code_of, read_details
+from chassis.errors import DomainError, InvalidArgument, ResourceExhausted, Violation, code_of, read_details
 from gateway import jsontext
 from gateway.errors import Refusal
 from gateway.exchange import Request, Response
@@ -82,7 +82,8 @@ def of_domain(error: DomainError) -> Problem:
     """The problem of an error from the gateway's own checks."""
     code = code_of(error).name
     violations = error.violations if isinstance(error, InvalidArgument) else ()
-    return Problem(_status(code, error.reason), code, error.reason, error.message, error.metadata, violations)
+    seconds = error.retry_after_seconds if isinstance(error, ResourceExhausted) else None
+    return Problem(_status(code, error.reason), code, error.reason, error.message, error.metadata, violations, seconds)
 
 
 def of_call(error: grpc.aio.AioRpcError) -> Problem:

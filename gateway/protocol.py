@@ -1,46 +1,93 @@
-"""uvicorn's HTTP/1.1 protocol with a bound on the bytes of a request's head, and of its trailers.
+"""uvicorn's HTTP/1.1 protocol with bounds: on a head's bytes, on trailers, on what waits for its client.
 
 uvicorn keeps whatever headers it is sent, 94 MB of them were tried, and takes the trailers of a chunked body
 for more headers. Here headers are counted as they are complete, what is still coming as it arrives, and
 trailers are dropped: nothing of ours is sent in them (RFC 9110, section 6.5.1, lets a server do so).
+How long a connection may wait for its client is in :mod:`gateway.connections`, what is refused in
+:mod:`gateway.refused`.
 """
 
+import re
 import select
+from asyncio import BaseTransport
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway import jsontext
+from gateway.body import BODY_BYTES_MAX
+from gateway.connections import Connections
+from gateway.refused import HEAD_TIMEOUT, MALFORMED, OVERLOADED, Refused, StopParsing, refused_by_parser, too_large
 
 HEAD_BYTES_MAX = 16 * 1024
 """Request line and headers together; trailers may have as many again."""
 
-_TITLES = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
+REST_BYTES_MAX = 4 * BODY_BYTES_MAX
+"""What is read and forgotten of a body that was refused; then the connection is closed."""
+
+PIPELINED_REQUESTS_MAX = 16
+"""Requests that may wait on one connection behind the one that is being answered."""
+
+_TARGET = re.compile(rb"(?:https?://[^/?#@]+)?/[^#]*|\*", re.IGNORECASE)
+"""A path and query, with or without scheme and host before it (RFC 9112, section 3.2)."""
+
+_TOO_LARGE = too_large(HEAD_BYTES_MAX)
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Refuses what is too large or no HTTP, with a problem document, and closes the connection."""
+    """Refuses what is too large, too slow or no HTTP, with a problem document, and closes the connection."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._waiting = connections
         self._field_bytes = 0
         self._pending_bytes = 0
+        self._rest_bytes = 0
         self._in_message = self._in_body = False
-        self._went_on = False
+        self._went_on = self._is_refused = False
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """A client is there: it is taken in when there is room, or room can be made."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        if len(self.connections) > self._waiting.connections_max and not self._waiting.find_room():
+            self._refuse(OVERLOADED)
+        else:
+            self._waiting.requests.begin(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed."""
+        self._waiting.forget(self)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, unless something other than the body has become too large."""
+        if self._is_refused:
+            return
         self._went_on = False
-        super().data_received(data)
-        if self._in_message and not self._went_on and not self.transport.is_closing():
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            return
+        except httptools.HttpParserError as error:
+            self._refuse(refused_by_parser(error, data, self.headers or ()))
+            return
+        if self.transport.is_closing():
+            return
+        if self._in_message and not self._went_on:
             self._pending_bytes += len(data)
             if self._pending_bytes > HEAD_BYTES_MAX:
-                self._refuse_head()
+                self._refuse(_TOO_LARGE)
+                return
+        if self.has_begun_a_head:
+            self._waiting.heads.begin(self)
 
     def on_message_begin(self) -> None:
         """The parser's: a head begins."""
+        self._waiting.requests.end(self)
         self._in_message, self._in_body = True, False
-        self._field_bytes = 0
+        self._field_bytes = self._rest_bytes = 0
         self._go_on()
         super().on_message_begin()
 
@@ -57,14 +104,25 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The parser's: the head is there."""
+        self._waiting.heads.end(self)
+        if not _TARGET.fullmatch(self.url):
+            raise StopParsing(MALFORMED)
+        if len(self.pipeline) >= PIPELINED_REQUESTS_MAX:
+            raise StopParsing(OVERLOADED)
         super().on_headers_complete()
         self._in_body = True
         self._field_bytes = 0
         self._go_on()
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            self.cycle.keep_alive = False  # the parser takes nothing for a request that comes behind this one
 
     def on_body(self, body: bytes) -> None:
         """The parser's: a part of the body."""
         self._go_on()
+        if self.cycle.response_complete:
+            self._rest_bytes += len(body)
+            if self._rest_bytes > REST_BYTES_MAX:
+                raise StopParsing(_TOO_LARGE)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -72,6 +130,34 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_message = self._in_body = False
         self._go_on()
         super().on_message_complete()
+        self._waiting.rests.end(self)
+        if self.cycle.response_complete:
+            self._waiting.requests.begin(self)
+
+    def on_response_complete(self) -> None:
+        """uvicorn's, without its timer: the answer is given, the next request can be answered."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            self._close()
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not self._in_message:
+            self._waiting.requests.begin(self)
+        elif self._in_body:
+            self._waiting.rests.begin(self)
+
+    def pause_writing(self) -> None:
+        """asyncio's: the client does not read."""
+        self._waiting.readers.begin(self)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """asyncio's: the client has read."""
+        if not self.transport.is_closing():
+            self._waiting.readers.end(self)
+        super().resume_writing()
 
     def shutdown(self) -> None:
         """uvicorn's, when the server stops: close the connection, or leave that to the answer that is still due.
@@ -87,6 +173,30 @@ class BoundedProtocol(HttpToolsProtocol):
         """Whether a part of a request's head has come, and the rest has not."""
         return self._in_message and not self._in_body
 
+    def give_up(self) -> None:
+        """See :class:`gateway.connections.Connection`."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # closing would wait until the client has read
+        elif not self.has_begun_a_head:
+            self._close()
+        elif self._is_answering:  # the rest of a head that came early may be read only when the answer is given
+            self._waiting.heads.begin(self)
+        else:
+            self._refuse(HEAD_TIMEOUT)
+
+    def make_room(self) -> None:
+        """See :class:`gateway.connections.Connection`."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        elif self.has_begun_a_head:
+            self._refuse(OVERLOADED)
+        else:
+            self._close()
+
+    @property
+    def _is_answering(self) -> bool:
+        return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
+
     def _go_on(self) -> None:
         """Note that what was pending has become something."""
         self._went_on = True
@@ -95,60 +205,31 @@ class BoundedProtocol(HttpToolsProtocol):
     def _count(self, size: int) -> None:
         self._field_bytes += size
         if self._field_bytes > HEAD_BYTES_MAX:
-            raise _HeadTooLarge
+            raise StopParsing(_TOO_LARGE)
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words are not ours
-        """What is sent for everything that the parser or its callbacks refuse."""
-        if self._field_bytes > HEAD_BYTES_MAX:
-            self._refuse_head()
-        else:
-            self._refuse(400, "MALFORMED_REQUEST", "this is not HTTP/1.1")
-
-    def _refuse_head(self) -> None:
-        detail = f"request line and headers have at most {HEAD_BYTES_MAX} bytes, and so have trailers"
-        self._refuse(431, "HEADERS_TOO_LARGE", detail)
-
-    def _refuse(self, status: int, reason: str, detail: str) -> None:
+    def _refuse(self, refused: Refused) -> None:
+        self._is_refused = True
+        if self._is_answering and not self._in_body:
+            self.cycle.keep_alive = False  # answers that are due are given, then the connection is closed
+            return
         if self._may_answer():
-            self.transport.write(_problem(status, reason, detail))
+            self.transport.write(refused.answer)
         if self._in_body:
             self.cycle.disconnected = True  # whoever answers this request must not add to what was sent
-        self.transport.close()
+        self._close()
 
     def _may_answer(self) -> bool:
         """Whether what is sent now would be taken for the answer to the request that is refused."""
-        if self.pipeline:
-            return False
-        if self.cycle is None:
-            return True
-        return not self.cycle.response_started if self._in_body else self.cycle.response_complete
+        return not self._in_body or not (self.pipeline or self.cycle.response_started)
+
+    def _close(self) -> None:
+        """Close the connection once the client has read what it was sent, which it must do in time."""
+        self.transport.close()
+        if self.transport.get_write_buffer_size():
+            self._waiting.readers.begin(self)
 
 
 def _has_unread(descriptor: int) -> bool:
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
     return bool(waiting.poll(0))
-
-
-def _problem(status: int, reason: str, detail: str) -> bytes:
-    body = jsontext.dump(
-        {
-            "type": f"urn:ordermesh:{reason}",
-            "title": reason.replace("_", " ").capitalize(),
-            "status": status,
-            "detail": detail,
-            "code": "INVALID_ARGUMENT",
-            "reason": reason,
-            "metadata": {},
-            "violations": [],
-        }
-    )
-    head = (
-        b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\n"
-        b"cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
-    )
-    return head % (status, _TITLES[status], len(body)) + body
-
-
-class _HeadTooLarge(Exception):
-    """Stops the parser."""

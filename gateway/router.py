@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from chassis.errors import InvalidArgument, Violation
 from gateway.errors import MethodNotAllowed, PathNotFound, UnsupportedRule
+from gateway.head import ASTERISK
 from gateway.template import Template, Variable
 
 Endpoint = TypeVar("Endpoint")
@@ -48,12 +49,15 @@ class Router(Generic[Endpoint]):
     def find(self, verb: str, path: bytes) -> tuple[Endpoint, tuple[str, ...]]:
         """The endpoint for a raw path, and the decoded texts of the template's variables. HEAD finds GET's.
 
-        A ``%2F`` belongs to its segment's text and splits nothing.
+        A ``%2F`` belongs to its segment's text and splits nothing; ``.`` and ``..`` are texts like others. ``*`` is the
+        server as a whole.
 
         :raises PathNotFound: when nobody answers the path.
         :raises MethodNotAllowed: when others answer it; says which.
         :raises InvalidArgument: when a segment is not percent-encoded UTF-8.
         """
+        if path == ASTERISK:
+            raise _not_allowed(set(_VERBS_IN_ORDER))
         wanted = "GET" if verb == "HEAD" else verb
         verbs: set[str] = set()
         for endpoints, values in _matches(self._root, _segments(path), 0, ()):
@@ -63,8 +67,12 @@ class Router(Generic[Endpoint]):
             verbs.update(endpoints)
         if not verbs:
             raise PathNotFound("nothing is here")
-        allowed = allow(verbs)
-        raise MethodNotAllowed(f"only {allowed} can be used here", {"allow": allowed})
+        raise _not_allowed(verbs)
+
+
+def _not_allowed(verbs: set[str]) -> MethodNotAllowed:
+    allowed = allow(verbs)
+    return MethodNotAllowed(f"only {allowed} can be used here", {"allow": allowed})
 
 
 def allow(verbs: set[str]) -> str:

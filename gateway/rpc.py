@@ -13,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from chassis.idempotency import REPLAYED_KEY
 from chassis.tls import hint
-from gateway import codec
+from gateway import caching, codec
 from gateway.errors import ClientGone
 from gateway.exchange import Receive, Request, Response
 from gateway.forward import timeout_seconds
@@ -26,8 +26,9 @@ from gateway.template import Template, Variable
 
 _log = logging.getLogger(__name__)
 
+_VERSION_FIELD = "version"
 _PRIVATE_PREFIX = "/api"
-"""Answers below it are somebody's, and no cache may keep them."""
+"""Answers below it are somebody's."""
 
 
 class RpcEndpoint:
@@ -43,9 +44,10 @@ class RpcEndpoint:
             response_deserializer=response_class.FromString,
         )
         self._rule = rule
-        self._headers = [(b"content-type", JSON)]
-        if rule.template.text.startswith(_PRIVATE_PREFIX):
-            self._headers.append((b"cache-control", b"no-store"))
+        self._has_version = rule.verb == "GET" and _VERSION_FIELD in method.output_type.fields_by_name
+        kept = caching.REVALIDATED if self._has_version else caching.PRIVATE
+        is_private = rule.template.text.startswith(_PRIVATE_PREFIX)
+        self._headers = [(b"content-type", JSON), *(kept if is_private else caching.PUBLIC)]
         self.route = rule.template.text
         self.takes_body = rule.body is not None
 
@@ -66,8 +68,10 @@ class RpcEndpoint:
         call = self._call(message, timeout=seconds, metadata=tuple(metadata))
         return await self._response(call, await _answered(call, request.receive))
 
-    async def _response(self, call: Any, message: Message) -> Response:
+    async def _response(self, call: Any, message: Any) -> Response:
         response = Response(HTTPStatus.OK, self._headers, codec.encode(message))
+        if self._has_version:
+            response.headers = [*response.headers, (b"etag", caching.tag(message.version, response.body))]
         if self._incoming.takes_key:
             replayed = _metadata_value(REPLAYED_KEY, await call.initial_metadata(), await call.trailing_metadata())
             if replayed:

@@ -6,24 +6,25 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
 
 import uvicorn
 
+from chassis import background
+from chassis.background import supervise
 from chassis.config import ConfigError
 from gateway.asgi import Gateway
 from gateway.config import GatewayConfig
+from gateway.connections import Connections, allow_descriptors
 from gateway.protocol import BoundedProtocol
 
 _log = logging.getLogger(__name__)
-
-KEEP_ALIVE_SECONDS = 65
-"""How long an idle connection is kept: longer than the 60 s of common load balancers, who then never
-send a request on a connection that is just being closed."""
 
 LAST_REQUEST_SECONDS = 0.1
 """Who was the last to connect has this long to send the request."""
 
 BACKLOG = 2048
+"""Connections that wait to be accepted."""
 
 
 async def serve(config: GatewayConfig, application: AbstractAsyncContextManager[Gateway]) -> None:
@@ -32,9 +33,17 @@ async def serve(config: GatewayConfig, application: AbstractAsyncContextManager[
     :raises ConfigError: when the address cannot be listened on.
     """
     with _listen(config.listen_host, config.port) as listener:
+        connections = Connections(allow_descriptors(config.connections_max))
+        lame_duck_seconds, drain_seconds = config.lame_duck_seconds, config.drain_seconds
         async with (
             application as gateway,
-            running(gateway, listener, lame_duck_seconds=config.lame_duck_seconds, drain_seconds=config.drain_seconds),
+            running(
+                gateway,
+                listener,
+                connections,
+                lame_duck_seconds=lame_duck_seconds,
+                drain_seconds=drain_seconds,
+            ),
         ):
             _log.info("serving on %s:%d", config.listen_host, config.port)
             await asyncio.Event().wait()
@@ -42,7 +51,12 @@ async def serve(config: GatewayConfig, application: AbstractAsyncContextManager[
 
 @asynccontextmanager
 async def running(
-    gateway: Gateway, listener: socket.socket, *, lame_duck_seconds: float, drain_seconds: float
+    gateway: Gateway,
+    listener: socket.socket,
+    connections: Connections,
+    *,
+    lame_duck_seconds: float,
+    drain_seconds: float,
 ) -> AsyncIterator[None]:
     """Serve on a listening socket for the length of the block; then be a lame duck, then drain.
 
@@ -51,15 +65,17 @@ async def running(
     know whether it was heard: no server can prevent that (RFC 9112, section 9.5). Such a client sends again,
     which does no harm with GET and with an ``Idempotency-Key``.
     """
-    server = _Server(uvicorn_config(gateway, drain_seconds))
+    server = _Server(uvicorn_config(gateway, connections, drain_seconds))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        yield
-    finally:
-        gateway.begin_lame_duck()
-        await asyncio.sleep(lame_duck_seconds)
-        server.should_exit = True
-        await serving
+    sweeping = asyncio.create_task(supervise("the sweep of connections", connections.keep_swept))
+    async with background.running(sweeping):
+        try:
+            yield
+        finally:
+            gateway.begin_lame_duck()
+            await asyncio.sleep(lame_duck_seconds)
+            server.should_exit = True
+            await serving
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -73,11 +89,11 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"{key}: cannot listen on {host}:{port}: {error.strerror}") from error
 
 
-def uvicorn_config(gateway: Gateway, drain_seconds: float) -> uvicorn.Config:
+def uvicorn_config(gateway: Gateway, connections: Connections, drain_seconds: float) -> uvicorn.Config:
     """What uvicorn is told."""
     return uvicorn.Config(
         gateway,
-        http=BoundedProtocol,
+        http=partial(BoundedProtocol, connections=connections),  # type: ignore[arg-type] # it is called, and no more
         ws="none",
         loop="none",  # it runs in ours
         lifespan="off",
@@ -87,7 +103,6 @@ def uvicorn_config(gateway: Gateway, drain_seconds: float) -> uvicorn.Config:
         access_log=False,  # ours has the route and never the query
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=drain_seconds,  # type: ignore[arg-type] # handed on to asyncio.wait_for
     )
 

@@ -20,6 +20,7 @@ from chassis.server import running_server
 from chassis.testing import TEST_SERVER
 from gateway.app import open_gateway
 from gateway.config import GatewayConfig
+from gateway.connections import Connections
 from gateway.server import running
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
@@ -79,7 +80,7 @@ async def gateway_before(port: int) -> AsyncIterator[httpx.AsyncClient]:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with (
         open_gateway(config) as gateway,
-        running(gateway, listener, lame_duck_seconds=0.0, drain_seconds=1.0),
+        running(gateway, listener, Connections(), lame_duck_seconds=0.0, drain_seconds=1.0),
         httpx.AsyncClient(base_url=url) as client,
     ):
         yield client

@@ -44,6 +44,32 @@ def test_ten_pass_and_the_eleventh_is_told_when_to_come_back(limits: RateLimits)
     assert caught.value.retry_after_seconds == 66  # at 6 s of the next window nine tenths of ten are left
 
 
+def test_it_says_how_many_are_left_and_when_the_window_ends(limits: RateLimits, clock: ManualClock) -> None:
+    before = limits.standing(ADA)
+    passed(limits, ADA, 4)
+    clock.advance(15)
+    after = limits.standing(ADA)
+
+    assert before == (10, 60)
+    assert after == (6, 45)
+
+
+@given(
+    limit=st.builds(Limit, st.just("tries"), st.integers(1, 6), st.integers(1, 3)),
+    pauses_ms=st.lists(st.sampled_from([0, 0, 1, 7, 250, 999, 1000, 1500, 3001]), max_size=80),
+)
+def test_one_passes_exactly_when_one_is_left(limit: Limit, pauses_ms: list[int]) -> None:
+    clock = ManualClock(BEGIN)
+    limits, charge = RateLimits(MemoryCounts(), SECRET, clock), Charge(limit, "ada")
+
+    for pause_ms in pauses_ms:
+        clock.advance(pause_ms / 1000)
+        left = limits.standing(charge).left
+
+        assert passed(limits, charge, 1) == min(left, 1)
+        assert limits.standing(charge).left == max(0, left - 1)
+
+
 def test_others_are_not_concerned(limits: RateLimits) -> None:
     passed(limits, ADA, 11)
 

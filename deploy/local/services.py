@@ -44,7 +44,7 @@ TUNABLE = {
         *(*SERVER, "VISIBILITY_SECONDS", "HEARTBEAT_SECONDS"),
         *("NOTIFICATION_LEASE_SECONDS", "SES_TIMEOUT_SECONDS"),
     ),
-    "gateway": (*PROCESS, "TRUSTED_PROXIES"),
+    "gateway": (*PROCESS, "TRUSTED_PROXIES", "CORS_ORIGINS", "REQUEST_LIMIT_ADDRESS", "CONNECTIONS_MAX"),
 }
 """What of the environment each process is given as it is."""
 
@@ -103,7 +103,7 @@ def mesh_environments(settings: Settings, secrets: Mapping[str, str]) -> dict[st
             "AWS_SES_SENDER_EMAIL": settings.aws["AWS_SES_SENDER_EMAIL"],
             **{key: settings.aws[key] for key in DEAD_LETTERS if key in settings.aws},
         },
-        "gateway": {**target, **_identity("gateway", secrets)},
+        "gateway": {**target, **_identity("gateway", secrets), "REDIS_URL": settings.redis_url},
     }
     basis = {**python_environment(settings.values), "LISTEN_HOST": HOST, "LOG_FORMAT": "text"}
     tls = {name: settings.tls.environment(name) if settings.tls else {} for name in told}

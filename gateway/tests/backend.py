@@ -19,6 +19,8 @@ from chassis.testing import TEST_SERVER, TestIssuer
 from gateway.app import build_gateway
 from gateway.asgi import Gateway
 from gateway.client_address import TrustedProxies
+from gateway.client_limits import ClientLimit
+from gateway.connections import Connections
 from gateway.incoming import Proof
 from gateway.server import running
 
@@ -97,12 +99,22 @@ async def channels_to(
 
 @asynccontextmanager
 async def listening(
-    gateway: Gateway, *, lame_duck_seconds: float = 0.0, drain_seconds: float = DRAIN_SECONDS
+    gateway: Gateway,
+    connections: Connections | None = None,
+    *,
+    lame_duck_seconds: float = 0.0,
+    drain_seconds: float = DRAIN_SECONDS,
 ) -> AsyncIterator[str]:
     """The URL of a real HTTP server of ``gateway``; it drains at the end of the block."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # uvloop does so; in asyncio an answer takes 40 ms
-    async with running(gateway, listener, lame_duck_seconds=lame_duck_seconds, drain_seconds=drain_seconds):
+    async with running(
+        gateway,
+        listener,
+        connections or Connections(),
+        lame_duck_seconds=lame_duck_seconds,
+        drain_seconds=drain_seconds,
+    ):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
@@ -112,10 +124,11 @@ def gateway_to(
     *,
     proof: Proof = str,
     trusted: Sequence[str] = (),
+    client_limit: ClientLimit | None = None,
 ) -> Gateway:
     """A gateway that trusts these networks; without ``proof`` it cannot say who it is."""
     proxies = TrustedProxies(tuple(ip_network(network) for network in trusted))
-    return build_gateway(services, channels, proof=proof, trusted_proxies=proxies)
+    return build_gateway(services, channels, proof=proof, trusted_proxies=proxies, client_limit=client_limit)
 
 
 @asynccontextmanager

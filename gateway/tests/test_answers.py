@@ -7,14 +7,15 @@ import httpx
 import pytest
 
 from gateway.body import BODY_BYTES_MAX
-from gateway.tests.backend import Backend
+from gateway.tests.backend import Backend, exchange, listening
+from gateway.tests.endpoints import Page, Slow, gateway_of
 from ordermesh.inventory.v1 import inventory_service_pb2 as inventory_pb2
 from ordermesh.orders.v1 import order_service_pb2 as orders_pb2
 
 JSON = {"content-type": "application/json"}
 
 
-async def test_an_answer_is_json_that_nobody_keeps_or_sniffs(backend: Backend, anybody: httpx.AsyncClient) -> None:
+async def test_an_answer_is_json(backend: Backend, anybody: httpx.AsyncClient) -> None:
     backend.answers["GetItem"] = lambda request, _: inventory_pb2.Item(sku=request.sku, version=7)
 
     answer = await anybody.get("/api/inventory/LAMP")
@@ -22,16 +23,41 @@ async def test_an_answer_is_json_that_nobody_keeps_or_sniffs(backend: Backend, a
     assert answer.status_code == 200
     assert answer.json() == {"sku": "LAMP", "name": "", "available": 0, "version": "7"}
     assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["x-content-type-options"] == "nosniff"
     assert "server" not in answer.headers
 
 
-async def test_an_additional_path_outside_of_the_api_may_be_kept(anybody: httpx.AsyncClient) -> None:
-    answer = await anybody.get("/.well-known/jwks.json")
+@pytest.mark.parametrize("path", ["/api/inventory/LAMP", "/api/inventory", "/nowhere", "/healthz"])
+async def test_a_browser_neither_runs_nor_frames_nor_guesses_at_an_answer(
+    anybody: httpx.AsyncClient, path: str
+) -> None:
+    answer = await anybody.get(path)
 
-    assert answer.status_code == 200
-    assert "cache-control" not in answer.headers
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_an_endpoint_can_have_a_policy_of_its_own() -> None:
+    async with listening(gateway_of(Slow(), Page())) as url, httpx.AsyncClient(base_url=url) as client:
+        answer = await client.get(Page.route)
+
+    assert answer.headers.get_list("content-security-policy") == ["default-src 'self'"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_an_answer_says_how_its_call_is_called(anybody: httpx.AsyncClient, backend: Backend) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    given = await anybody.get("/api/inventory", headers={"x-request-id": "r-1", "traceparent": trace})
+    made = await anybody.get("/api/inventory")
+
+    assert (given.headers["x-request-id"], given.headers["traceresponse"]) == ("r-1", trace)
+    metadata = backend.last.metadata
+    assert (made.headers["x-request-id"], made.headers["traceresponse"]) == (
+        metadata["x-request-id"],
+        metadata["traceparent"],
+    )
 
 
 async def test_a_create_is_201_and_says_where_it_is(backend: Backend, root: httpx.AsyncClient) -> None:
@@ -71,6 +97,13 @@ async def test_options_says_what_can_be_used(backend: Backend, anybody: httpx.As
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["allow"] == "GET, HEAD, POST, OPTIONS"
     assert backend.received == []
+
+
+async def test_options_of_the_server_as_a_whole(url: str) -> None:
+    answer = await exchange(url, b"OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 204 ")
+    assert b"\r\nallow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" in answer
 
 
 async def test_a_wrong_verb_is_405_and_says_what_can_be_used(anybody: httpx.AsyncClient) -> None:
@@ -214,7 +247,9 @@ async def test_half_a_surrogate_pair_is_a_violation(
     assert backend.received == []
 
 
-async def test_a_path_that_is_not_utf8_is_400(anybody: httpx.AsyncClient) -> None:
-    answer = await anybody.get("/api/inventory/%ff")
+@pytest.mark.parametrize("text", [b"%ff", b"%c0%ae", b"%zz", b"%4", b"%"])
+async def test_a_path_that_is_not_percent_encoded_utf8_is_400(url: str, text: bytes) -> None:
+    raw = await exchange(url, b"GET /api/inventory/" + text + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    answer = httpx.Response(int(raw[9:12]), content=raw.partition(b"\r\n\r\n")[2])
 
     assert (answer.status_code, answer.json()["violations"][0]["field"]) == (400, "path")

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from uvicorn.server import ServerState
 
+from gateway.connections import Connections
 from gateway.protocol import BoundedProtocol
 from gateway.server import LAST_REQUEST_SECONDS, uvicorn_config
 from gateway.tests.backend import listening
@@ -94,13 +95,14 @@ async def test_who_connected_last_can_still_send_the_request() -> None:
 async def kept_alive() -> AsyncIterator[tuple[BoundedProtocol, socket.socket]]:
     """A connection over which one request was answered: the server's end and, blocking, the client's."""
     gateway = gateway_of(Slow())
-    config = uvicorn_config(gateway, PATIENCE_SECONDS)
+    connections = Connections()
+    config = uvicorn_config(gateway, connections, PATIENCE_SECONDS)
     config.load()
     loop = asyncio.get_running_loop()
     made: list[BoundedProtocol] = []
 
     def make() -> BoundedProtocol:
-        made.append(BoundedProtocol(config, ServerState(), {}))
+        made.append(BoundedProtocol(config, ServerState(), {}, connections=connections))
         return made[0]
 
     server = await loop.create_server(make, "127.0.0.1", 0)

@@ -1,0 +1,53 @@
+"""gzip of large answers.
+
+Only answers to GET and HEAD: the length of a compressed answer tells something about a secret in it to whoever can
+add text of their own (BREACH), and the secrets that we answer with, tokens, are answers to POST.
+
+It is done in the event loop: writing an answer's JSON takes longer than compressing it.
+"""
+
+import zlib
+from functools import lru_cache
+from http import HTTPStatus
+
+from gateway.caching import vary_by
+from gateway.exchange import Request, Response
+from gateway.negotiation import weight
+
+COMPRESSED_BYTES_MIN = 1024
+"""What is smaller travels in one packet either way."""
+
+LEVEL = 1
+"""zlib's fastest: JSON becomes a fifth larger than at its usual 6, in a third of the time."""
+
+_GZIP = 16
+"""Added to zlib's window bits it asks for gzip's frame."""
+
+_TYPES = (b"application/json", b"text/")
+
+
+def compress(request: Request, response: Response) -> None:
+    """Compress a large text for a client that takes gzip."""
+    if len(response.body) < COMPRESSED_BYTES_MIN or response.status != HTTPStatus.OK:
+        return
+    if request.method not in {"GET", "HEAD"}:
+        return
+    given = {name: value for name, value in response.headers if name in (b"content-type", b"content-encoding")}
+    if b"content-encoding" in given or not given.get(b"content-type", b"").startswith(_TYPES):
+        return
+    vary_by(response.headers, b"accept-encoding")
+    if _takes_gzip(request.headers.get(b"accept-encoding", b"")):
+        packer = zlib.compressobj(LEVEL, wbits=zlib.MAX_WBITS + _GZIP)
+        response.body = packer.compress(response.body) + packer.flush()
+        response.headers.append((b"content-encoding", b"gzip"))
+
+
+@lru_cache(maxsize=256)
+def _takes_gzip(accept_encoding: bytes) -> bool:
+    """Whether gzip is acceptable, and no less welcome than the plain text (RFC 9110, section 12.5.3)."""
+    weights: dict[str, float] = {}
+    for part in accept_encoding.decode("latin-1").lower().split(","):
+        coding, *parameters = [text.strip() for text in part.split(";")]
+        weights["gzip" if coding == "x-gzip" else coding] = weight(parameters)
+    gzip = weights.get("gzip", weights.get("*", 0.0))
+    return gzip > 0 and gzip >= weights.get("identity", 0.0)
