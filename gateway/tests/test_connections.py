@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway import connections as bounds
-from gateway.connections import Connections, allow_descriptors
+from gateway.connections import Connections, Waiting, allow_descriptors
 from gateway.protocol import REST_BYTES_MAX
 from gateway.tests.backend import exchange, listening
 from gateway.tests.endpoints import Page, Slow, gateway_of
@@ -125,17 +125,21 @@ async def test_a_second_request_has_its_own_time() -> None:
 async def test_a_head_that_came_early_waits_for_the_answer_before_it() -> None:
     connections = Connections(head_seconds=SOON)
     async with house(connections, is_slow=True) as here:
-        client = await here.enter(REQUEST + LAST_REQUEST[:9])
+        client = await here.enter(REQUEST + REQUEST[:9])
         await until(lambda: len(connections.heads) == 1)
-        await asyncio.sleep(4 * SOON)  # longer than it may take
+        begun = since(connections.heads)
+        await until(lambda: since(connections.heads) > begun)  # its time was over
         here.slow.go_on.set()
-        first = await client.answered()
-        await client.send(LAST_REQUEST[9:])
 
-        second = await client.rest()
+        first, second = await client.answered(), await client.rest()
 
     assert first.startswith(b"HTTP/1.1 200 ")
-    assert second.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 408 ")), "it has its time from the sweep before"
+    assert second.startswith(b"HTTP/1.1 408 ")
+
+
+def since(waiting: Waiting) -> float:
+    longest = waiting.longest()
+    return longest[0] if longest else 0.0
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n", REQUEST])
@@ -153,12 +157,13 @@ async def test_a_request_that_takes_long_is_not_idle() -> None:
     async with house(connections, is_slow=True) as here:
         client = await here.enter(LAST_REQUEST)
         await asyncio.wait_for(here.slow.reached.wait(), PATIENCE_SECONDS)
-        await asyncio.sleep(4 * SOON)  # longer than anything may take
+        silent = await here.enter()
+        silence = await silent.rest()  # now anything took too long that began before it
         here.slow.go_on.set()
 
         answer = await client.rest()
 
-    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert (silence, answer[:13]) == (b"", b"HTTP/1.1 200 ")
 
 
 async def test_the_rest_of_a_refused_body_is_waited_for_a_while_only() -> None:
