@@ -12,7 +12,7 @@ from chassis.call import begin_call
 from chassis.errors import DomainError
 from gateway import problems
 from gateway.body import BodyReader
-from gateway.caching import revalidate
+from gateway.caching import require_unconditional, revalidate
 from gateway.client_address import TrustedProxies
 from gateway.client_limits import ClientLimit
 from gateway.compression import compress
@@ -119,6 +119,7 @@ class Gateway:
             if self._is_lame_duck and endpoint.route == Ready.route:
                 raise Stopping("this process is stopping")
             return await endpoint.answer(request)
+        require_unconditional(request)
         if self._client_limit is not None:
             self._client_limit.take(request)
         if endpoint.takes_body:

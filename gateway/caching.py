@@ -9,6 +9,7 @@ import re
 from http import HTTPStatus
 from zlib import crc32
 
+from gateway.errors import ConditionNotSupported
 from gateway.exchange import Headers, Request, Response
 
 PUBLIC_SECONDS_MAX = 60
@@ -22,6 +23,8 @@ REVALIDATED: Headers = [(b"cache-control", b"private, no-cache"), (b"vary", b"au
 
 PUBLIC: Headers = [(b"cache-control", b"public, max-age=%d" % PUBLIC_SECONDS_MAX)]
 
+_READS = frozenset({"GET", "HEAD"})
+_CONDITIONS = frozenset({b"if-match", b"if-none-match", b"if-unmodified-since"})
 _TAG = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
@@ -30,10 +33,19 @@ def tag(version: int, text: bytes) -> bytes:
     return b'W/"%d-%08x"' % (version, crc32(text))
 
 
+def require_unconditional(request: Request) -> None:
+    """Refuse conditions where they are not looked at: on all but GET and HEAD.
+
+    :raises ConditionNotSupported: for what must not be done when the condition is false (RFC 9110, section 13.1).
+    """
+    if request.method not in _READS and not _CONDITIONS.isdisjoint(request.headers):
+        raise ConditionNotSupported("conditions can be set for GET and HEAD only")
+
+
 def revalidate(request: Request, response: Response) -> None:
     """Leave the body out when the client says that it has it (RFC 9110, section 13.1.2)."""
     known = request.headers.get(b"if-none-match")
-    if known is None or response.status != HTTPStatus.OK or request.method not in {"GET", "HEAD"}:
+    if known is None or response.status != HTTPStatus.OK or request.method not in _READS:
         return
     has = next((value for name, value in response.headers if name == b"etag"), None)
     if has is not None and (known == b"*" or has.removeprefix(b"W/") in _TAG.findall(known)):

@@ -9,6 +9,7 @@
     |   +-- ExpectationFailed   417
     |   +-- UnknownCoding       501
     |   +-- VersionNotSupported 505
+    +-- ConditionNotSupported   400
     +-- PathNotFound            404
     +-- MethodNotAllowed        405   with `Allow`
     +-- NotAcceptable           406
@@ -80,6 +81,12 @@ class VersionNotSupported(UnsoundHead):
     """Another HTTP than 1.1 and 1.0."""
 
     status, code, reason = 505, "UNIMPLEMENTED", "HTTP_VERSION_NOT_SUPPORTED"
+
+
+class ConditionNotSupported(Refusal):
+    """A write that is only to be done under a condition that is not looked at: done anyway, it could undo another."""
+
+    status, code, reason = 400, "UNIMPLEMENTED", "CONDITION_NOT_SUPPORTED"
 
 
 class PathNotFound(Refusal):

@@ -21,6 +21,7 @@ from gateway.asgi import Gateway
 from gateway.client_address import TrustedProxies
 from gateway.client_limits import ClientLimit
 from gateway.connections import Connections
+from gateway.cors import NO_ORIGINS, Origins
 from gateway.incoming import Proof
 from gateway.server import running
 
@@ -124,11 +125,14 @@ def gateway_to(
     *,
     proof: Proof = str,
     trusted: Sequence[str] = (),
+    origins: Origins = NO_ORIGINS,
     client_limit: ClientLimit | None = None,
 ) -> Gateway:
     """A gateway that trusts these networks; without ``proof`` it cannot say who it is."""
     proxies = TrustedProxies(tuple(ip_network(network) for network in trusted))
-    return build_gateway(services, channels, proof=proof, trusted_proxies=proxies, client_limit=client_limit)
+    return build_gateway(
+        services, channels, proof=proof, trusted_proxies=proxies, origins=origins, client_limit=client_limit
+    )
 
 
 @asynccontextmanager

@@ -114,13 +114,23 @@ async def test_an_error_comes_before_not_modified(backend: Backend, root: httpx.
     assert (answer.headers["cache-control"], answer.headers.get("etag")) == ("no-store", None)
 
 
-async def test_a_write_is_not_conditional_and_has_no_tag(backend: Backend, root: httpx.AsyncClient) -> None:
+async def test_a_write_has_no_tag(backend: Backend, root: httpx.AsyncClient) -> None:
     backend.answers["CancelOrder"] = lambda *_: orders_pb2.Order(order_id="o-1", version=2)
 
-    answer = await root.post(f"{ORDER}/cancel", headers={"if-none-match": "*"})
+    answer = await root.post(f"{ORDER}/cancel")
 
     assert (answer.status_code, answer.headers.get("etag")) == (200, None)
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("condition", ["if-match", "if-none-match", "if-unmodified-since"])
+async def test_a_write_under_a_condition_is_refused_and_not_done_anyway(
+    backend: Backend, root: httpx.AsyncClient, condition: str
+) -> None:
+    answer = await root.patch(ITEM, json={"name": "A lamp"}, headers={condition: 'W/"7-00000000"'})
+
+    assert (answer.status_code, answer.json()["reason"]) == (400, "CONDITION_NOT_SUPPORTED")
+    assert backend.received == []
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ import httpx
 import pytest
 
 from chassis.config import ConfigError
+from gateway.body import SMALL_BODY_BYTES_MAX
 from gateway.client_address import TrustedProxies
 from gateway.config import GatewayConfig
+from gateway.cors import NO_ORIGINS
 from gateway.protocol import HEAD_BYTES_MAX
 from gateway.server import LAST_REQUEST_SECONDS
 from gateway.tests.backend import Backend, exchange, listening
@@ -27,11 +29,11 @@ ENDLESS_BYTES = 10_000_000
 IDENTITY = {"SERVICE_CLIENT_ID": "gateway", "SERVICE_CLIENT_SECRET": "s" * 32}
 
 
-async def begin_a_body(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def begin_a_body(url: str, size: int = 3) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Send a head and one byte of the body; the gateway waits for the rest."""
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\nexpect: 100-continue\r\n\r\n")
+    writer.write(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\nexpect: 100-continue\r\n\r\n" % size)
     await asyncio.wait_for(reader.readuntil(b"100 Continue\r\n\r\n"), PATIENCE_SECONDS)
     writer.write(b"a")
     return reader, writer
@@ -100,6 +102,26 @@ async def test_a_body_that_does_not_come_in_time_is_refused_and_the_connection_c
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"\r\nconnection: close\r\n" in answer
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["reason"] == "REQUEST_TIMEOUT"
+
+
+async def test_large_bodies_share_what_is_kept_of_them_and_small_ones_are_always_taken() -> None:
+    size = SMALL_BODY_BYTES_MAX + 1
+    head = b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+    async with listening(gateway_of(Slow(), large_bytes_max=size)) as url:
+        reader, writer = await begin_a_body(url, size + 1)
+        writer.write(b"a" * (size - 1))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (large := await exchange(url, head % (size + 1), b"b" * size)).startswith(b"HTTP/1.1 503 "):
+                pass  # the first one has not come that far
+        small = await exchange(url, head % SMALL_BODY_BYTES_MAX, b"c" * SMALL_BODY_BYTES_MAX)
+        writer.write(b"a")
+        first = await asyncio.wait_for(reader.readuntil(b"a" * (size + 1)), PATIENCE_SECONDS)
+        writer.close()
+        later = await exchange(url, head % (size + 1), b"d" * size, b"d")
+
+    assert b'"reason":"OVERLOADED"' in large
+    assert b"\r\nretry-after: 1\r\n" in large
+    assert [answer[:13] for answer in (small, first, later)] == [b"HTTP/1.1 200 "] * 3
 
 
 async def test_probes_are_answered_whatever_the_load() -> None:
@@ -269,8 +291,17 @@ async def test_the_log_has_the_route_and_neither_query_nor_token(
 
 
 def test_every_wrong_key_is_named() -> None:
-    wrong = {"PORT": "http", "TRUSTED_PROXIES": "me", "LAME_DUCK_SECONDS": "0", "DRAIN_SECONDS": "-1"}
-    with pytest.raises(ConfigError, match=r"PORT .*TRUSTED_PROXIES .*LAME_DUCK_SECONDS .*DRAIN_SECONDS"):
+    wrong = {
+        "PORT": "http",
+        "TRUSTED_PROXIES": "me",
+        "CORS_ORIGINS": "me",
+        "REQUEST_LIMIT_ADDRESS": "many",
+        "REDIS_URL": "http://cache",
+        "CONNECTIONS_MAX": "0",
+        "LAME_DUCK_SECONDS": "0",
+        "DRAIN_SECONDS": "-1",
+    }
+    with pytest.raises(ConfigError, match=" .*".join(wrong)):
         GatewayConfig.from_environment(IDENTITY | wrong)
 
 
@@ -293,6 +324,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert config.lame_duck_seconds + LAST_REQUEST_SECONDS + config.drain_seconds < 9.5, "with the rest, 10 s"
     assert (config.inventory_address, config.notifier_address) == ("dns:///localhost:50053", "dns:///localhost:50054")
     assert config.trusted_proxies == TrustedProxies()
+    assert (config.cors_origins, config.request_limit.count, config.connections_max) == (NO_ORIGINS, None, 4096)
 
 
 async def start_process(port: int, directory: Path) -> Process:
