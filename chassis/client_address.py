@@ -4,6 +4,7 @@ The gateway knows the address of a REST client and says it to the services as me
 token and with a token of its own that proves who says it.
 """
 
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import unquote
 
@@ -23,6 +24,7 @@ CLIENT_NETWORK_BITS = 64
 """An IPv6 client has at least this network to itself, and may call from any address in it."""
 
 
+@lru_cache(maxsize=4096)
 def canonical(text: str) -> str | None:
     """An IPv4 or IPv6 address in its one form: an IPv4-mapped one as IPv4, without a scope; None for anything else."""
     try:

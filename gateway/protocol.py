@@ -16,7 +16,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.body import BODY_BYTES_MAX
-from gateway.connections import Connections
+from gateway.connections import Connections, Waiting
 from gateway.refused import HEAD_TIMEOUT, MALFORMED, OVERLOADED, Refused, StopParsing, refused_by_parser, too_large
 
 HEAD_BYTES_MAX = 16 * 1024
@@ -28,8 +28,9 @@ REST_BYTES_MAX = 4 * BODY_BYTES_MAX
 PIPELINED_REQUESTS_MAX = 16
 """Requests that may wait on one connection behind the one that is being answered."""
 
-_TARGET = re.compile(rb"(?:https?://[^/?#@]+)?/[^#]*|\*", re.IGNORECASE)
-"""A path and query, with or without scheme and host before it (RFC 9112, section 3.2)."""
+_OTHER_TARGET = re.compile(rb"https?://[^/?#@]+/[^#]*|\*", re.IGNORECASE)
+"""What a request may be for, beside a path and query: the same with scheme and host before it, and the server as a
+whole (RFC 9112, section 3.2)."""
 
 _TOO_LARGE = too_large(HEAD_BYTES_MAX)
 
@@ -40,6 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting = connections
+        self._waits: Waiting | None = None
         self._field_bytes = 0
         self._pending_bytes = 0
         self._rest_bytes = 0
@@ -52,7 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > self._waiting.connections_max and not self._waiting.find_room():
             self._refuse(OVERLOADED)
         else:
-            self._waiting.requests.begin(self)
+            self._wait(self._waiting.requests)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed."""
@@ -80,12 +82,12 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._pending_bytes > HEAD_BYTES_MAX:
                 self._refuse(_TOO_LARGE)
                 return
-        if self.has_begun_a_head:
-            self._waiting.heads.begin(self)
+        if self._in_message and not self._in_body:
+            self._wait(self._waiting.heads)
 
     def on_message_begin(self) -> None:
         """The parser's: a head begins."""
-        self._waiting.requests.end(self)
+        self._wait(None)
         self._in_message, self._in_body = True, False
         self._field_bytes = self._rest_bytes = 0
         self._go_on()
@@ -104,8 +106,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The parser's: the head is there."""
-        self._waiting.heads.end(self)
-        if not _TARGET.fullmatch(self.url):
+        if self._waits is not None:
+            self._wait(None)
+        url = self.url
+        if (not url.startswith(b"/") or b"#" in url) and not _OTHER_TARGET.fullmatch(url):
             raise StopParsing(MALFORMED)
         if len(self.pipeline) >= PIPELINED_REQUESTS_MAX:
             raise StopParsing(OVERLOADED)
@@ -130,9 +134,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_message = self._in_body = False
         self._go_on()
         super().on_message_complete()
-        self._waiting.rests.end(self)
         if self.cycle.response_complete:
-            self._waiting.requests.begin(self)
+            self._wait(self._waiting.requests)
 
     def on_response_complete(self) -> None:
         """uvicorn's, without its timer: the answer is given, the next request can be answered."""
@@ -144,9 +147,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif not self._in_message:
-            self._waiting.requests.begin(self)
+            self._wait(self._waiting.requests)
         elif self._in_body:
-            self._waiting.rests.begin(self)
+            self._wait(self._waiting.rests)
 
     def pause_writing(self) -> None:
         """asyncio's: the client does not read."""
@@ -180,7 +183,8 @@ class BoundedProtocol(HttpToolsProtocol):
         elif not self.has_begun_a_head:
             self._close()
         elif self._is_answering:  # the rest of a head that came early may be read only when the answer is given
-            self._waiting.heads.begin(self)
+            self._wait(None)
+            self._wait(self._waiting.heads)
         else:
             self._refuse(HEAD_TIMEOUT)
 
@@ -192,6 +196,15 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(OVERLOADED)
         else:
             self._close()
+
+    def _wait(self, waiting: Waiting | None) -> None:
+        """Wait for this now, if not already, and for nothing else of the client."""
+        if waiting is not self._waits:
+            if self._waits is not None:
+                self._waits.end(self)
+            if waiting is not None:
+                waiting.begin(self)
+            self._waits = waiting
 
     @property
     def _is_answering(self) -> bool:

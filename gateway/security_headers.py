@@ -20,5 +20,5 @@ _NAMES = frozenset(name for name, _ in DEFAULTS)
 
 def secure(_request: Request, response: Response) -> None:
     """Add what the endpoint has not said."""
-    said = {name for name, _ in response.headers if name in _NAMES}
-    response.headers += [header for header in DEFAULTS if header[0] not in said] if said else DEFAULTS
+    said = {name for name, _ in response.headers}
+    response.headers += DEFAULTS if _NAMES.isdisjoint(said) else [new for new in DEFAULTS if new[0] not in said]
