@@ -1,18 +1,20 @@
 """The connections of a process: how many there may be, and how long they may wait for their clients.
 
-Whoever connects and sends nothing, or half a head, or never reads the answer, costs memory for as long as that is
+Whoever connects and sends nothing, or half a request, or never reads the answer, costs memory for as long as that is
 borne. So what waits for a client is kept here in the order in which the waiting began, and one loop looks at the
 longest every ``SWEEP_SECONDS``: a connection costs no timer and no task, and a request a few dictionary entries.
 
 When there are as many connections as there may be, the one that has kept us waiting longest makes room for the next:
-under a flood these are the flood's own, and who really wants something is served. Only when every connection is being
-answered the new one is sent away.
+under a flood these are the flood's own, and who really wants something is served. Only when all clients wait for us
+the new one is sent away.
 """
 
 import asyncio
 import logging
 import resource
 from collections import OrderedDict
+from math import inf
+from operator import itemgetter
 from time import monotonic
 from typing import Protocol
 
@@ -98,30 +100,31 @@ class Connections:
         self.connections_max = connections_max
         self.requests = Waiting(idle_seconds)
         self.heads = Waiting(head_seconds)
+        self.bodies = Waiting(inf)  # whoever reads a body has a time for it, and answers 408
         self.rests = Waiting(rest_seconds)
         self.readers = Waiting(unread_seconds)
+        self._all = (self.requests, self.heads, self.bodies, self.rests, self.readers)
 
     def find_room(self) -> bool:
-        """End the connection that has waited longest for a request or for the rest of a head; whether there was one."""
-        longest = [waiting.longest() for waiting in (self.requests, self.heads)]
-        victims = [found for found in longest if found is not None]
-        if not victims:
+        """End the connection that has waited for its client longest; whether there was one."""
+        longest = [found for waiting in self._all if (found := waiting.longest()) is not None]
+        if not longest:
             return False
-        _, victim = min(victims, key=lambda found: found[0])
+        _, victim = min(longest, key=itemgetter(0))
         self.forget(victim)
         victim.make_room()
         return True
 
     def forget(self, connection: Connection) -> None:
         """It is closed."""
-        for waiting in (self.requests, self.heads, self.rests, self.readers):
+        for waiting in self._all:
             waiting.end(connection)
 
     async def keep_swept(self) -> None:
         """End what has waited too long, again and again; to be run as a loop."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            for waiting in (self.requests, self.heads, self.rests, self.readers):
+            for waiting in self._all:
                 waiting.sweep()
 
 

@@ -82,8 +82,8 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._pending_bytes > HEAD_BYTES_MAX:
                 self._refuse(_TOO_LARGE)
                 return
-        if self._in_message and not self._in_body:
-            self._wait(self._waiting.heads)
+        if self._in_message:
+            self._wait(self._due)
 
     def on_message_begin(self) -> None:
         """The parser's: a head begins."""
@@ -148,8 +148,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
         elif not self._in_message:
             self._wait(self._waiting.requests)
-        elif self._in_body:
-            self._wait(self._waiting.rests)
+        else:
+            self._wait(self._due)
 
     def pause_writing(self) -> None:
         """asyncio's: the client does not read."""
@@ -192,10 +192,17 @@ class BoundedProtocol(HttpToolsProtocol):
         """See :class:`gateway.connections.Connection`."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
-        elif self.has_begun_a_head:
+        elif self._in_message:
             self._refuse(OVERLOADED)
         else:
             self._close()
+
+    @property
+    def _due(self) -> Waiting:
+        """What the client still has to send of the request that it has begun."""
+        if not self._in_body:
+            return self._waiting.heads
+        return self._waiting.rests if self.cycle.response_complete else self._waiting.bodies
 
     def _wait(self, waiting: Waiting | None) -> None:
         """Wait for this now, if not already, and for nothing else of the client."""

@@ -236,6 +236,33 @@ async def test_who_waits_longest_makes_room_for_the_next() -> None:
         assert (await idle.rest()).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (b"", b""),
+        (REQUEST[:9], b"HTTP/1.1 503 "),
+        (b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc", b"HTTP/1.1 503 "),
+        (b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 999999\r\n\r\nabc", b"HTTP/1.1 413 "),
+    ],
+)
+async def test_nobody_keeps_others_out_by_being_waited_for(sent: bytes, answer: bytes) -> None:
+    connections = Connections(2)
+    async with house(connections) as here:
+        waiting = [await here.enter(sent) for _ in range(2)]
+        await until(lambda: sum(map(len, waiting_in(connections))) == 2)
+
+        others = [await exchange(here.url, LAST_REQUEST) for _ in range(3)]
+
+        assert [other[:13] for other in others] == [b"HTTP/1.1 200 "] * 3
+        assert (await waiting[0].rest())[:13] == answer
+
+
+def waiting_in(connections: Connections) -> list[Waiting]:
+    """Where connections of these tests wait that have sent all that they will."""
+    silent, half = connections.requests, (connections.heads, connections.bodies, connections.rests)
+    return [silent] if len(silent) == 2 else [*half]
+
+
 async def test_when_everybody_is_being_answered_the_next_is_sent_away() -> None:
     async with house(Connections(2), is_slow=True) as here:
         busy = [await here.enter(LAST_REQUEST) for _ in range(2)]
