@@ -126,10 +126,11 @@ async def test_two_thousand_half_open_connections(flooded: Flooded) -> None:
     assert flooded.growth_kib < GROWTH_KIB_MAX
 
 
-async def test_more_connections_than_there_may_be(flooded: Flooded) -> None:
+@pytest.mark.parametrize("sent", [HALF_A_HEAD, A_SLOW_BODY], ids=["heads", "bodies"])
+async def test_more_connections_than_there_may_be(flooded: Flooded, sent: bytes) -> None:
     for _ in range(2 * CONNECTIONS_MAX):
         _, writer = await flooded.connect()
-        writer.write(HALF_A_HEAD)
+        writer.write(sent)
         flooded.writers.append(writer)
         if len(flooded.writers) > CONNECTIONS_MAX:
             flooded.writers.pop(0).close()
