@@ -36,14 +36,14 @@ def compress(request: Request, response: Response) -> None:
     if b"content-encoding" in given or not given.get(b"content-type", b"").startswith(_TYPES):
         return
     vary_by(response.headers, b"accept-encoding")
-    if _takes_gzip(request.headers.get(b"accept-encoding", b"")):
+    if takes_gzip(request.headers.get(b"accept-encoding", b"")):
         packer = zlib.compressobj(LEVEL, wbits=zlib.MAX_WBITS + _GZIP)
         response.body = packer.compress(response.body) + packer.flush()
         response.headers.append((b"content-encoding", b"gzip"))
 
 
 @lru_cache(maxsize=256)
-def _takes_gzip(accept_encoding: bytes) -> bool:
+def takes_gzip(accept_encoding: bytes) -> bool:
     """Whether gzip is acceptable, and no less welcome than the plain text (RFC 9110, section 12.5.3)."""
     weights: dict[str, float] = {}
     for part in accept_encoding.decode("latin-1").lower().split(","):

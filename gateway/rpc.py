@@ -26,7 +26,6 @@ from gateway.template import Template, Variable
 
 _log = logging.getLogger(__name__)
 
-_VERSION_FIELD = "version"
 _PRIVATE_PREFIX = "/api"
 """Answers below it are somebody's."""
 
@@ -44,8 +43,7 @@ class RpcEndpoint:
             response_deserializer=response_class.FromString,
         )
         self._rule = rule
-        self._has_version = rule.verb == "GET" and _VERSION_FIELD in method.output_type.fields_by_name
-        kept = caching.REVALIDATED if self._has_version else caching.PRIVATE
+        kept = caching.REVALIDATED if rule.has_version else caching.PRIVATE
         is_private = rule.template.text.startswith(_PRIVATE_PREFIX)
         self._headers = [(b"content-type", JSON), *(kept if is_private else caching.PUBLIC)]
         self.route = rule.template.text
@@ -70,7 +68,7 @@ class RpcEndpoint:
 
     async def _response(self, call: Any, message: Any) -> Response:
         response = Response(HTTPStatus.OK, self._headers, codec.encode(message))
-        if self._has_version:
+        if self._rule.has_version:
             response.headers = [*response.headers, (b"etag", caching.tag(message.version, response.body))]
         if self._incoming.takes_key:
             replayed = _metadata_value(REPLAYED_KEY, await call.initial_metadata(), await call.trailing_metadata())

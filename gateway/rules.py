@@ -14,6 +14,9 @@ from ordermesh.options.v1 import options_pb2
 
 WHOLE_BODY = "*"
 
+VERSION = "version"
+"""The field of an answer that every visible change bumps."""
+
 _VERBS = ("get", "put", "post", "delete", "patch")
 _VERBS_WITHOUT_BODY = ("get",)
 
@@ -32,6 +35,12 @@ class Rule:
     variables: tuple[FieldPath, ...]
     body: FieldDescriptor | str | None
     created: Template | None
+
+    @property
+    def has_version(self) -> bool:
+        """Whether it reads something whose version says if it has changed."""
+        method = self.method
+        return self.verb == "GET" and not method.server_streaming and VERSION in method.output_type.fields_by_name
 
     @property
     def bound(self) -> frozenset[Names]:

@@ -28,8 +28,8 @@ one that you send is kept. Fields are spelled in lowerCamelCase; as in the proto
 64-bit numbers are texts. Errors are problem documents (RFC 9457); `type` and `reason` are for programs and stay,
 `title` and `detail` are for people. New fields and new reasons may come at any time.
 
-What is no sound HTTP/1.1, or has more than 16 KiB of headers (431), is answered before it is a request of any
-operation."""
+What is no sound HTTP/1.1 (400, 411, 417, 501, 505), or has more than 16 KiB of headers (431), is answered before it is
+a request of any operation. Where requests are limited by client, answers have `RateLimit` and `RateLimit-Policy`."""
 
 _ANSWER_HEADERS: Mapping[str, Any] = {
     "RequestId": {
@@ -42,6 +42,12 @@ _ANSWER_HEADERS: Mapping[str, Any] = {
         "description": "The path of what was created.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "ETag": {
+        "description": "The tag of this version, for `If-None-Match`.",
+        "required": True,
+        "schema": {"type": "string", "pattern": '^W/"[!#-~]*"$'},
+        "example": 'W/"3-1c291ca3"',
     },
     "IdempotentReplayed": {
         "description": "Given when the key was used before: nothing was done, and this is what that call did.",

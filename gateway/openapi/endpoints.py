@@ -10,6 +10,7 @@ from importlib.resources import files
 from google.protobuf.descriptor import ServiceDescriptor
 
 from gateway import jsontext
+from gateway.compression import takes_gzip
 from gateway.exchange import Endpoint, Headers, Request, Response
 from gateway.negotiation import JSON
 from gateway.openapi.comments import Comments
@@ -59,7 +60,7 @@ class Constant:
 
     async def answer(self, request: Request) -> Response:
         """See :class:`gateway.exchange.Endpoint`."""
-        if _takes_gzip(request.headers.get(b"accept-encoding", b"")):
+        if takes_gzip(request.headers.get(b"accept-encoding", b"")):
             return Response(HTTPStatus.OK, [*self._headers, (b"content-encoding", b"gzip")], self._compressed)
         return Response(HTTPStatus.OK, self._headers, self._body)
 
@@ -76,7 +77,7 @@ def documentation(services: Mapping[str, ServiceDescriptor]) -> list[Endpoint]:
 
 @cache
 def _page() -> tuple[Endpoint, ...]:
-    policy = [(b"content-security-policy", CONTENT_SECURITY_POLICY), (b"referrer-policy", b"no-referrer")]
+    policy = [(b"content-security-policy", CONTENT_SECURITY_POLICY)]
     page = Constant(PAGE_ROUTE, b"text/html; charset=utf-8", _read("index.html"), policy)
     assets = [Constant(f"{PAGE_ROUTE}/{name}", kind, _read(path)) for name, (path, kind) in _ASSETS.items()]
     return (page, *assets)
@@ -89,12 +90,3 @@ def _read(path: str) -> bytes:
 def _compressed(body: bytes) -> bytes:
     packer = zlib.compressobj(wbits=zlib.MAX_WBITS + _GZIP)
     return packer.compress(body) + packer.flush()
-
-
-def _takes_gzip(accept_encoding: bytes) -> bool:
-    """Whether gzip is named, and not with a weight of 0."""
-    for part in accept_encoding.lower().split(b","):
-        coding, _, weight = part.replace(b" ", b"").partition(b";q=")
-        if coding == b"gzip":
-            return weight.strip(b"0.") != b"" or not weight
-    return False

@@ -67,6 +67,8 @@ class Operations:
         headers = ["GrpcTimeout"]
         if _KEY_FIELD in message.fields_by_name:
             headers.insert(0, "IdempotencyKey")
+        if rule.has_version:
+            headers.append("IfNoneMatch")
         if rule.method.server_streaming:
             is_resumed = rule.method.GetOptions().HasExtension(options_pb2.resume)
             headers = ["LastEventId"] if is_resumed else []
@@ -108,8 +110,11 @@ class Operations:
             headers["Location"] = {"$ref": "#/components/headers/Location"}
         if _KEY_FIELD in rule.method.input_type.fields_by_name:
             headers[REPLAYED_KEY.title()] = {"$ref": "#/components/headers/IdempotentReplayed"}
+        if rule.has_version:
+            headers["ETag"] = {"$ref": "#/components/headers/ETag"}
         response = {"description": about or status.phrase, "headers": headers, **_content(JSON, schema, example)}
-        return {str(int(status)): response}
+        not_modified = {"304": {"description": "You have it already: `If-None-Match` names its tag."}}
+        return {str(int(status)): response, **(not_modified if rule.has_version else {})}
 
 
 def _content(media_type: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:

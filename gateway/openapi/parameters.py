@@ -33,6 +33,13 @@ SHARED_PARAMETERS = {
         f"understood, too. At most {DEADLINE_SECONDS_MAX:g} seconds.",
         "schema": {"type": "string", "pattern": "^(?:[1-9][0-9]{0,7}[HMS])?$"},
     },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The `ETag` of what you have: if it is still that, the answer is 304 and has no body.",
+        "schema": {"type": "string", "pattern": '^(\\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'},
+        "example": 'W/"3-1c291ca3"',
+    },
     "LastEventId": {
         "name": "Last-Event-ID",
         "in": "header",

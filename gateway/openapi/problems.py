@@ -7,6 +7,7 @@ from typing import Any
 from chassis.contract import Level
 from chassis.errors import CODES, DeadlineExceeded, DomainError, InvalidArgument, ResourceExhausted, Unavailable
 from chassis.interceptors.authenticate import AdminRequired, TokenMissing, WrongKindOfCaller
+from chassis.rate_limits import RateLimited
 from chassis.tokens import TokenExpired, TokenInvalid, TokenRevoked
 from gateway import errors
 from gateway.openapi.reasons import Reason, named_reason
@@ -20,6 +21,7 @@ _TO_ALL: Refusals = (
     InvalidArgument,
     errors.NotAcceptable,
     ResourceExhausted,
+    RateLimited,
     errors.TooManyRequests,
     errors.Stopping,
     Unavailable,
