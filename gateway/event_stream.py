@@ -18,7 +18,7 @@ from gateway import codec
 from gateway.exchange import Headers, Request, Response
 from gateway.incoming import Incoming, Proof
 from gateway.rules import Rule
-from gateway.shapes import BoundedViolations
+from gateway.violations import BoundedViolations
 
 _HEADERS: Headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
 

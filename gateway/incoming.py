@@ -18,7 +18,7 @@ from gateway.forward import authorization, idempotency_key
 from gateway.negotiation import require_json_sent
 from gateway.query import put_text, read_query
 from gateway.rules import Rule
-from gateway.shapes import BoundedViolations
+from gateway.violations import BoundedViolations
 
 _KEY_FIELD = "request_id"
 

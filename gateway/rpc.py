@@ -21,8 +21,8 @@ from gateway.incoming import Incoming, Proof
 from gateway.negotiation import JSON, require_json_accepted
 from gateway.problems import is_from_a_service
 from gateway.rules import Rule
-from gateway.shapes import BoundedViolations
 from gateway.template import Template, Variable
+from gateway.violations import BoundedViolations
 
 _log = logging.getLogger(__name__)
 

@@ -4,18 +4,23 @@ import json
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 from google.protobuf.message_factory import GetMessageClass
 
 from chassis.errors import InvalidArgument
 from gateway import codec, jsontext
-from gateway.shapes import VIOLATIONS_MAX, BoundedViolations
+from gateway.protojson.timestamps import SECONDS_MAX
+from gateway.protojson.wellknown import DEPTH_MAX
 from gateway.tests.contracts import library
+from gateway.tests.everything import Everything
+from gateway.violations import VIOLATIONS_MAX, BoundedViolations
 from ordermesh.inventory.v1 import inventory_service_pb2 as inventory_pb2
 from ordermesh.orders.v1 import order_service_pb2 as orders_pb2
 from ordermesh.types.v1 import money_pb2
 
 Book: Any = GetMessageClass(library(get="/books").methods_by_name["Find"].input_type)
 
+INT64 = "must be a whole number from -9223372036854775808 to 9223372036854775807"
 INT32 = "must be a whole number from -2147483648 to 2147483647"
 
 
@@ -58,7 +63,7 @@ def test_keys_are_lower_camel_int64_is_text_enums_are_names_and_defaults_are_the
 
 def test_text_is_written_as_utf8_and_fields_with_presence_only_when_set() -> None:
     assert codec.encode(inventory_pb2.Item(name="Lämpchen 💡", reserved=0)) == (
-        '{"name":"Lämpchen 💡","reserved":0,"sku":"","available":0,"version":"0"}'.encode()
+        '{"sku":"","name":"Lämpchen 💡","available":0,"version":"0","reserved":0}'.encode()
     )
 
 
@@ -151,7 +156,7 @@ def test_paths_are_lower_camel_also_for_the_other_spelling() -> None:
         ('{"kind": true}', "kind", "must be one of NOVEL, POEMS"),
         ('{"printTime": "yesterday"}', "printTime", "must be a time like 2026-07-01T12:00:00Z"),
         ('{"printTime": 5}', "printTime", "must be a time like 2026-07-01T12:00:00Z"),
-        ('{"printTime": {"a": 1, "a": 2}}', "printTime", "has a key twice"),
+        ('{"printTime": {"a": 1, "a": 2}}', "printTime", "must be a time like 2026-07-01T12:00:00Z"),
         ('{"weight": "heavy"}', "weight", "must be a number"),
         ('{"weight": 1e999}', "weight", "must be a number"),
         ('{"cover": "*"}', "cover", "must be base64"),
@@ -165,6 +170,137 @@ def test_paths_are_lower_camel_also_for_the_other_spelling() -> None:
 )
 def test_each_wrong_form_is_named(text: str, field: str, description: str) -> None:
     assert violations_of(text, Book)[field] == description
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"oneColor": true}',
+        '{"oneColor": 1.0}',
+        '{"oneColor": "1"}',
+        '{"oneInt32": "1_0"}',
+        '{"oneInt32": "٣"}',
+        '{"oneInt64": -9223372036854775809.0}',
+        '{"oneDouble": "1_0"}',
+        '{"oneDouble": "inf"}',
+        '{"oneFloat": "1e39"}',
+        '{"oneBytes": "a b=="}',
+        '{"oneATimestamp": "2026-7-1T1:2:3Z"}',
+        '{"oneATimestamp": "2026-07-01T12:00:00+99:99"}',
+        '{"oneATimestamp": "2026-07-01T12:00:00.1e0Z"}',
+        '{"oneString": "a", "one_string": "b"}',
+        '{"mapByInt32": {"1": 1, "01": 2}}',
+        '{"mapByInt32": {"1_0": 1}}',
+        '{"oneChild": []}',
+    ],
+)
+def test_what_json_format_takes_although_protojson_does_not_is_refused(text: str) -> None:
+    json_format.Parse(text, Everything())
+
+    assert violations_of(text, Everything)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"oneFloat": 3.4028235e38}', Everything(one_float=3.4028234663852886e38)),
+        ('{"manyAValue": null}', Everything()),
+    ],
+)
+def test_what_json_format_refuses_although_protojson_has_it_is_read(text: str, expected: Any) -> None:
+    with pytest.raises(json_format.ParseError):
+        json_format.Parse(text, Everything())
+
+    assert read(text, Everything) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "description"),
+    [
+        ('{"mapByBool": {"yes": 1}}', "mapByBool.yes", "is a key that must be true or false"),
+        ('{"mapByInt32": {"1": 1, "1.0": 2}}', "mapByInt32.1.0", "is given twice"),
+        ('{"mapByString": {"a": 1, "a": 2}}', "mapByString.a", "is given twice"),
+        ('{"mapByString": {"a": null}}', "mapByString.a", "must not be null"),
+        ('{"mapToChild": {"a": {"manyChild": [{"x": 1}]}}}', "mapToChild.a.manyChild[0].x", "is not a field here"),
+        ('{"mapToChild": {"a": {"manyDouble": [null]}}}', "mapToChild.a.manyDouble[0]", "must not be null"),
+        ('{"mapToAStruct": {"a": {"b": {"c": 1, "c": 2}}}}', "mapToAStruct.a", "has a key twice"),
+        ('{"manyAInt32value": [1, "x"]}', "manyAInt32value[1]", INT32),
+        ('{"oneClosed": 1}', "oneClosed", "must be one of FIRST, SECOND"),
+        ('{"oneAAny": {"@type": "type.googleapis.com/no.Such"}}', "oneAAny", "is not a valid google.protobuf.Any"),
+        ('{"oneBytes": "A"}', "oneBytes", "must be base64"),
+        (f'{{"oneDouble": 1{"0" * 400}}}', "oneDouble", "must be a number"),
+        (f'{{"oneAValue": 1{"0" * 400}}}', "oneAValue", "is not a valid google.protobuf.Value"),
+        ('{"oneInt64": -9223372036854775809}', "oneInt64", INT64),
+    ],
+)
+def test_what_is_wrong_inside_is_found_in_its_place(text: str, field: str, description: str) -> None:
+    assert violations_of(text, Everything) == {field: description}
+
+
+def _nested(name: str, depth: int, inside: str = "{}") -> str:
+    return f'{{"{name}":' * depth + inside + "}" * depth
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _nested("oneChild", DEPTH_MAX),
+        _nested("oneChild", DEPTH_MAX - 1, '{"oneATimestamp": "2026-07-01T12:00:00Z"}'),
+        _nested("oneChild", 1, '{"oneAValue": ' + "[" * 49 + "]" * 49 + "}"),
+        '{"oneAStruct": ' + _nested("a", 32) + "}",
+        '{"mapToChild": {"a": ' * 50 + "{}" + "}}" * 50,
+    ],
+    ids=["messages", "time", "lists", "objects", "maps"],
+)
+def test_what_is_nested_as_deep_as_allowed_is_read_by_every_service(text: str) -> None:
+    message = read(text, Everything)
+
+    assert Everything.FromString(message.SerializeToString()) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (_nested("oneChild", DEPTH_MAX + 1), ".".join(["oneChild"] * (DEPTH_MAX + 1))),
+        ('{"mapToChild": {"a": ' * 51 + "{}" + "}}" * 51, ".".join(["mapToChild.a"] * 51)),
+        ('{"oneAStruct": ' + _nested("a", 34) + "}", "oneAStruct"),
+        ('{"oneAListvalue": ' + "[" * 900 + "]" * 900 + "}", "oneAListvalue"),
+    ],
+    ids=["messages", "maps", "objects", "lists"],
+)
+def test_what_is_nested_deeper_is_refused(text: str, field: str) -> None:
+    assert violations_of(text, Everything) == {field: "is nested too deeply"}
+
+
+def test_a_time_out_of_range_is_not_written() -> None:
+    message = Everything()
+    message.one_a_timestamp.seconds = SECONDS_MAX + 1
+
+    with pytest.raises(ValueError, match="out of range"):
+        codec.encode(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("0001-01-01T00:00:00+00:01", "before year 1"),
+        ("9999-12-31T23:59:59-00:01", "after year 9999"),
+        ("2026-02-29T12:00:00Z", "no such day"),
+        ("2026-07-01T24:00:00Z", "no such hour"),
+        ("2026-07-01T23:59:60Z", "no such second"),
+        ("2026-W27-3T12:00:00Z", "a week"),
+        ("2026-07-01 12:00:00Z", "no T"),
+        ("2026-07-01T12:00:00", "no offset"),
+        ("2026-07-01T12:00:00.Z", "no fraction"),
+        ("2026-07-01T12:00:00.1234567890Z", "ten digits"),
+        ("2026-07-01T12:00:00z", "lower case"),
+        ("", "nothing"),
+    ],
+)
+def test_what_is_no_time_is_refused(text: str, why: str) -> None:
+    assert violations_of(json.dumps({"oneATimestamp": text}), Everything) == {
+        "oneATimestamp": "must be a time like 2026-07-01T12:00:00Z"
+    }
 
 
 def test_a_wrong_message_changes_nothing() -> None:
