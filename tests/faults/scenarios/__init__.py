@@ -3,6 +3,7 @@
 from tests.faults.rig.scenario import Scenario
 from tests.faults.scenarios.cancel_races import CANCEL_RACES
 from tests.faults.scenarios.crash_points import CRASH_POINTS
+from tests.faults.scenarios.fuzzing import FUZZING
 from tests.faults.scenarios.hot_sku import HOT_SKU
 from tests.faults.scenarios.key_rotation import KEY_ROTATION
 from tests.faults.scenarios.kills import KILLS, MONGOD_KILLS
@@ -33,5 +34,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     REFRESHES,
     REVOCATIONS,
     KEY_ROTATION,
+    FUZZING,
 )
 """In the order in which they run."""
