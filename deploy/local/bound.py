@@ -1,4 +1,8 @@
-"""Becomes another program that the kernel kills when its parent dies, even by kill -9 (Linux).
+"""Becomes another program, in a process group of its own, that the kernel kills when its parent dies (Linux).
+
+Even by kill -9. Ctrl-C in a terminal goes to groups, so it reaches the parent only, who stops the program as it should
+be. It is no session of its own: Linux shares the CPU between sessions first (sched_autogroup), and whatever is nice
+would be nice to nobody but itself.
 
 Run as ``python -IS bound.py PARENT_PID NICENESS PROGRAM ARGUMENT...``. It is a program of its own because
 code between fork and exec is not safe in a process with threads.
@@ -11,6 +15,7 @@ import sys
 def main() -> None:
     """Tie this process to its parent and become the program."""
     parent, niceness, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    os.setpgid(0, 0)
     if sys.platform == "linux":
         die_with_parent(parent)
     os.nice(niceness)

@@ -183,7 +183,6 @@ class KeptAlive:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
             )
         self._child = child
         pid_file = self._state.pid_file(self.name)
