@@ -49,7 +49,8 @@ class Call:
 
     ``client_address`` is a REST client's own when the gateway calls for it and proves to be the gateway, else that
     of whoever is at the other end of the connection. ``client_is_hidden``: that is somebody who says to be the
-    gateway and does not prove it, so it may stand for many.
+    gateway and does not prove it, so it may stand for many. ``is_resumed``: the gateway, which proves to be it, goes on
+    with a stream that its client was let into before.
     """
 
     request_id: str
@@ -58,6 +59,7 @@ class Call:
     identity: Identity | None = None
     client_address: str = ""
     client_is_hidden: bool = False
+    is_resumed: bool = False
 
     def remaining_seconds(self) -> float:
         """How long somebody still waits for the answer."""

@@ -69,7 +69,7 @@ def authenticate(verifier: Verifier) -> Layer:
         async def authenticated(request: bytes, context: Context) -> Message | None:
             current = current_call()
             assert current is not None, "the layer `begin` stands outside this one"
-            current.identity = await _identity(verifier, method, context)
+            current.identity = await _identity(verifier, method, context, is_used=current.is_resumed)
             return await call(request, context)
 
         return authenticated

@@ -11,6 +11,7 @@ from chassis.contract import Method
 from chassis.errors import Unauthenticated
 from chassis.interceptors.authenticate import Verifier, bearer_token, verified
 from chassis.interceptors.chain import Context, Layer, RpcCall
+from chassis.streams import RESUMED_KEY
 
 WARN_AGAIN_SECONDS = 60.0
 """Calls for hidden clients are warned of once in so many seconds, with how many there were."""
@@ -28,13 +29,14 @@ def know_client(verifier: Verifier) -> Layer:
 
     def layer(method: Method, call: RpcCall) -> RpcCall:
         async def known(request: bytes, context: Context) -> Message | None:
-            claimed, token = _told(context)
+            claimed, token, says_resumed = _told(context)
             if claimed or token:
                 current = current_call()
                 assert current is not None, "the layer `begin` stands outside this one"
                 address = canonical(claimed)
                 if address is not None and await _is_the_gateways(token, verifier, context):
                     current.client_address = address
+                    current.is_resumed = says_resumed
                 else:
                     current.client_is_hidden = True
                     unproven.warn(current.client_address)
@@ -55,15 +57,17 @@ async def _is_the_gateways(token: str, verifier: Verifier, context: Context) -> 
     return identity.kind == "service" and identity.subject == GATEWAY
 
 
-def _told(context: Context) -> tuple[str, str]:
-    """The address and the proof among the metadata of a call; empty when they are not there."""
-    claimed = token = ""
+def _told(context: Context) -> tuple[str, str, bool]:
+    """The address, the proof, and whether a stream is resumed, as the metadata of a call says."""
+    claimed, token, says_resumed = "", "", False
     for key, value in context.invocation_metadata() or ():
         if key == ADDRESS_KEY and isinstance(value, str):
             claimed = value
         elif key == PROOF_KEY and isinstance(value, str):
             token = bearer_token(value)
-    return claimed, token
+        elif key == RESUMED_KEY:
+            says_resumed = True
+    return claimed, token, says_resumed
 
 
 class _Unproven:

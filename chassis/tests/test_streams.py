@@ -10,12 +10,13 @@ from typing import Any
 import grpc
 import pytest
 
+from chassis.client_address import ADDRESS_KEY, PROOF_KEY
 from chassis.clock import SystemClock
 from chassis.errors import NotFound, read_details
 from chassis.interceptors import authenticate
 from chassis.revocations import Revocation, Revocations
 from chassis.server import Application, ServerConfig, Service, running_server
-from chassis.streams import OPEN_KEY, open_stream
+from chassis.streams import OPEN_KEY, RESUMED_KEY, open_stream
 from chassis.testing import TEST_SERVER, ManualClock, TestIssuer, bearer
 from chassis.tokens import TokenVerifier
 from ordermesh.orders.v1 import order_service_pb2 as pb
@@ -270,6 +271,32 @@ async def test_a_ticket_opens_for_a_minute_and_its_holder_stays_longer(scene: Sc
     assert await ended(scene.watch(card)) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
     scene.shop.belt.put_nowait(pb.Order(version=2))
     assert (await stream.read()).version == 2
+
+
+def for_a_client(proof: str) -> tuple[tuple[str, str], ...]:
+    """What the gateway says when it goes on with somebody's stream, and what proves that it is the gateway."""
+    return ((ADDRESS_KEY, "192.0.2.7"), (PROOF_KEY, f"Bearer {proof}"), (RESUMED_KEY, "true"))
+
+
+async def test_the_gateway_goes_on_with_a_stream_that_was_opened_with_a_ticket(scene: Scene) -> None:
+    soon = int(scene.clock.now().timestamp()) + 60
+    card = ticket(issuer.ticket("ada", ORDER, exp=soon))
+    scene.clock.advance(61)
+
+    stream = await opened(scene, card, *for_a_client(issuer.service("gateway")))
+
+    stream.cancel()
+
+
+@pytest.mark.parametrize("proof", ["orders", ""])
+async def test_nobody_else_can_say_that_a_ticket_was_used_before(scene: Scene, proof: str) -> None:
+    soon = int(scene.clock.now().timestamp()) + 60
+    card = ticket(issuer.ticket("ada", ORDER, exp=soon))
+    scene.clock.advance(61)
+
+    stream = scene.watch(card, *for_a_client(issuer.service(proof) if proof else "nonsense"))
+
+    assert await ended(stream) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
 
 
 async def test_who_came_with_a_ticket_goes_when_the_token_behind_it_expires(scene: Scene) -> None:
