@@ -18,7 +18,6 @@ from gateway.client_address import TrustedProxies
 from gateway.client_limits import ClientLimit
 from gateway.config import GatewayConfig
 from gateway.cors import NO_ORIGINS, Origins
-from gateway.event_stream import EventStreamEndpoint
 from gateway.exchange import Endpoint
 from gateway.health import Alive, Ready
 from gateway.incoming import Proof
@@ -26,6 +25,8 @@ from gateway.openapi.endpoints import documentation
 from gateway.router import Router
 from gateway.rpc import RpcEndpoint
 from gateway.rules import read_rules
+from gateway.streaming import StreamEndpoint
+from gateway.streams import STREAMS_MAX, Streams
 from gateway.template import parse_template
 from ordermesh.auth.v1 import auth_service_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub
@@ -52,6 +53,7 @@ def build_gateway(
     trusted_proxies: TrustedProxies,
     origins: Origins = NO_ORIGINS,
     client_limit: ClientLimit | None = None,
+    streams_max: int = STREAMS_MAX,
 ) -> Gateway:
     """The application over services and the channels to them, both by name.
 
@@ -62,15 +64,20 @@ def build_gateway(
     :raises MalformedErrors: when a comment of the contract cannot be read.
     """
     router: Router[Endpoint] = Router()
+    streams = Streams(streams_max)
     for name, service in services.items():
         for rule in read_rules([service]):
-            kind = EventStreamEndpoint if rule.method.server_streaming else RpcEndpoint
-            router.add(rule.verb, rule.template, kind(rule, channels[name], proof))
+            endpoint: Endpoint = (
+                StreamEndpoint(rule, channels[name], proof, streams, origins.allows)
+                if rule.method.server_streaming
+                else RpcEndpoint(rule, channels[name], proof)
+            )
+            router.add(rule.verb, rule.template, endpoint)
     backends = {name: (service.full_name, channels[name]) for name, service in services.items()}
     own: Sequence[Endpoint] = (Alive(), Ready(backends, REQUIRED), *documentation(services))
-    for endpoint in own:
-        router.add("GET", parse_template(endpoint.route), endpoint)
-    return Gateway(router, trusted_proxies, origins=origins, client_limit=client_limit)
+    for own_endpoint in own:
+        router.add("GET", parse_template(own_endpoint.route), own_endpoint)
+    return Gateway(router, trusted_proxies, origins=origins, client_limit=client_limit, streams=streams)
 
 
 @asynccontextmanager

@@ -6,10 +6,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from time import perf_counter
 
-import grpc
-
 from chassis.call import begin_call
-from chassis.errors import DomainError
 from gateway import problems
 from gateway.body import BodyReader
 from gateway.caching import require_unconditional, revalidate
@@ -17,15 +14,15 @@ from gateway.client_address import TrustedProxies
 from gateway.client_limits import ClientLimit
 from gateway.compression import compress
 from gateway.cors import NO_ORIGINS, Cors, Origins
-from gateway.errors import ClientGone, MethodNotAllowed, Refusal, Stopping, TooManyRequests
+from gateway.errors import ClientGone, MethodNotAllowed, Stopping, TooManyRequests
 from gateway.exchange import Endpoint, Receive, Request, Response, Scope, Send, header_map
 from gateway.forward import begin_request
 from gateway.head import require_sound_head
 from gateway.health import PROBES, Ready
 from gateway.router import Router
 from gateway.security_headers import secure
+from gateway.streams import Streams
 
-_log = logging.getLogger(__name__)
 _access_log = logging.getLogger("ordermesh.http")
 
 REQUESTS_MAX = 1024
@@ -53,11 +50,13 @@ class Gateway:
         client_limit: ClientLimit | None = None,
         bodies: BodyReader | None = None,
         requests_max: int = REQUESTS_MAX,
+        streams: Streams | None = None,
     ) -> None:
         self._router = router
         self._trusted_proxies = trusted_proxies
         self._client_limit = client_limit
         self._bodies = bodies or BodyReader()
+        self._streams = Streams() if streams is None else streams
         self._requests_max = requests_max
         self._in_flight = 0
         self._is_lame_duck = False
@@ -75,6 +74,10 @@ class Gateway:
         """From now on ``/readyz`` says no, and each answer asks its client to come back on another connection."""
         self._is_lame_duck = True
 
+    def end_streams(self) -> None:
+        """Send everybody away who watches something: they come again, to another process."""
+        self._streams.end()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See https://asgi.readthedocs.io: one call a request."""
         begun = perf_counter()
@@ -82,9 +85,11 @@ class Gateway:
         peer, _ = scope.get("client") or ("", 0)
         call = begin_request(headers, self._trusted_proxies.client_of(peer, headers.get(b"x-forwarded-for", b"")))
         begin_call(call)
-        request = Request(scope["method"], scope["raw_path"], scope["query_string"], headers, receive, call)
+        method = scope.get("method", "GET")  # a WebSocket's handshake has no other
+        request = Request(method, scope["raw_path"], scope["query_string"], headers, receive, call)
         request.http_version = scope.get("http_version", "1.1")
-        status = STATUS_CLIENT_GONE
+        request.subprotocols = scope.get("subprotocols")
+        response, status = None, STATUS_CLIENT_GONE
         try:
             try:
                 response = await self._answer(request)
@@ -100,6 +105,8 @@ class Gateway:
             status = response.status
             await _send(response, request, send)
         finally:
+            if response is not None and response.stream is not None:
+                response.stream.close()
             level = logging.DEBUG if request.route in PROBES else logging.INFO
             if _access_log.isEnabledFor(level):
                 milliseconds = round((perf_counter() - begun) * 1000, 2)
@@ -157,22 +164,21 @@ def _name_call(request: Request, response: Response) -> None:
 def _on_error(error: Exception, request: Request) -> Response:
     if isinstance(error, MethodNotAllowed) and request.method == "OPTIONS":
         return Response(HTTPStatus.NO_CONTENT, [(b"allow", error.headers["allow"].encode())])
-    if isinstance(error, grpc.aio.AioRpcError):
-        return problems.render(problems.of_call(error), request)
-    if isinstance(error, DomainError):
-        return problems.render(problems.of_domain(error), request)
-    if isinstance(error, Refusal):
-        return problems.render(problems.of_refusal(error), request)
-    _log.error("an unexpected exception", exc_info=error)
-    return problems.render(problems.INTERNAL, request)
+    return problems.render(problems.of_error(error), request)
 
 
 async def _send(response: Response, request: Request, send: Send) -> None:
     headers = response.headers
-    if response.stream is None and response.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
-        headers.append((b"content-length", str(len(response.body)).encode()))
-    await send({"type": "http.response.start", "status": int(response.status), "headers": headers})
+    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        headers = [(name, value) for name, value in headers if name != b"connection"]  # it says `Upgrade`
+        await send({"type": "websocket.accept", "subprotocol": response.subprotocol, "headers": headers})
+    else:
+        if response.stream is None and response.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            headers.append((b"content-length", str(len(response.body)).encode()))
+        answer = "http.response" if request.subprotocols is None else "websocket.http.response"
+        await send({"type": f"{answer}.start", "status": int(response.status), "headers": headers})
+        if response.stream is None or request.method == "HEAD":
+            await send({"type": f"{answer}.body", "body": b"" if request.method == "HEAD" else response.body})
+            return
     if response.stream is not None:
-        async for part in response.stream:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
+        await response.stream.run(send)

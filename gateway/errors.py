@@ -12,12 +12,15 @@
     +-- ConditionNotSupported   400
     +-- PathNotFound            404
     +-- MethodNotAllowed        405   with `Allow`
+    +-- OriginNotAllowed        403
     +-- NotAcceptable           406
     +-- BodyTimeout             408   with `Connection: close`
     +-- BodyTooLarge            413
     +-- UnsupportedMediaType    415   with `Accept`
+    +-- BadHandshake            426   with `Upgrade` and `Sec-WebSocket-Version`
     +-- TooManyRequests         503   with `Retry-After`
     +-- TooManyBodies           503   with `Retry-After`
+    +-- TooManyStreams          503   with `Retry-After`
     +-- Stopping                503   with `Retry-After`
     ClientGone                  nobody is there to answer
     UnsupportedRule             the contract asks for what the gateway cannot do: it does not start
@@ -101,8 +104,14 @@ class MethodNotAllowed(Refusal):
     status, code, reason = 405, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED"
 
 
+class OriginNotAllowed(Refusal):
+    """A page of another origin wants a WebSocket, which browsers let any page open."""
+
+    status, code, reason = 403, "PERMISSION_DENIED", "ORIGIN_NOT_ALLOWED"
+
+
 class NotAcceptable(Refusal):
-    """The client takes no JSON, and there is nothing else."""
+    """The client takes none of what there is."""
 
     status, code, reason = 406, "INVALID_ARGUMENT", "NOT_ACCEPTABLE"
 
@@ -125,6 +134,12 @@ class UnsupportedMediaType(Refusal):
     status, code, reason = 415, "INVALID_ARGUMENT", "UNSUPPORTED_MEDIA_TYPE"
 
 
+class BadHandshake(Refusal):
+    """An upgrade to WebSocket that is not as RFC 6455 wants it."""
+
+    status, code, reason = 426, "INVALID_ARGUMENT", "UPGRADE_REQUIRED"
+
+
 class TooManyRequests(Refusal):
     """More requests in flight than this process takes."""
 
@@ -133,6 +148,12 @@ class TooManyRequests(Refusal):
 
 class TooManyBodies(Refusal):
     """More large bodies on their way than this process keeps."""
+
+    status, code, reason = 503, "UNAVAILABLE", "OVERLOADED"
+
+
+class TooManyStreams(Refusal):
+    """More open streams than this process keeps."""
 
     status, code, reason = 503, "UNAVAILABLE", "OVERLOADED"
 

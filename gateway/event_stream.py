@@ -1,65 +1,91 @@
-"""The endpoint of a method that streams: its messages as Server-Sent Events.
+"""Messages as Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-See https://html.spec.whatwg.org/multipage/server-sent-events.html.
+Each message is an event without a name, so that ``EventSource.onmessage`` hears it: ``id`` is its position, ``data``
+its ProtoJSON. What goes wrong late is the last event, ``error``, with a problem document as its data; an EventSource
+comes again after it and then hears the problem's status. A stream that just ends is over, or to be taken up elsewhere:
+who comes again with ``Last-Event-ID`` gets what follows, or 204 when nothing does, which tells an EventSource to stop.
 """
 
-from collections.abc import AsyncIterator
-from http import HTTPStatus
-from time import monotonic
-from typing import Any
+from collections.abc import Mapping
+from random import randint
 
-import grpc
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
-from chassis.call import STREAM_SECONDS_MAX
-from chassis.streams import OPEN_KEY
-from gateway import codec
-from gateway.exchange import Headers, Request, Response
-from gateway.incoming import Incoming, Proof
-from gateway.rules import Rule
+from gateway import codec, problems
+from gateway.exchange import Headers, Request, Send
+from gateway.feed import Feed, Over
+from gateway.negotiation import EVENT_STREAM
+from gateway.rules import Resume
 from gateway.violations import BoundedViolations
 
-_HEADERS: Headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
+HEADERS: Headers = [
+    (b"content-type", EVENT_STREAM),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would keep events until it has a buffer full
+]
+
+HEARTBEAT_SECONDS = 15.0
+"""A comment is sent when nothing else was for so long: proxies take a silent connection for a dead one."""
+
+RETRY_MILLISECONDS_MIN = 1000
+RETRY_MILLISECONDS_MAX = 3000
+"""How long an EventSource waits before it comes again, by chance: a gateway that stops sends all of its streams away
+at once, and they must not all be at the next one's door in the same moment."""
+
+_HEARTBEAT = b":\n\n"
 
 
-class EventStreamEndpoint:
-    """Answers requests by calling a method that streams."""
+def read_last_event_id(
+    headers: Mapping[bytes, bytes], resume: Resume | None, message: Message, found: BoundedViolations
+) -> None:
+    """Let the stream begin behind the last event that an EventSource has seen, whatever its URL says.
 
-    takes_body = False
-
-    def __init__(self, rule: Rule, channel: grpc.aio.Channel, proof: Proof) -> None:
-        method = rule.method
-        response_class: type[Message] = GetMessageClass(method.output_type)
-        self._incoming = Incoming(rule, proof)
-        self._call: Any = channel.unary_stream(
-            f"/{method.containing_service.full_name}/{method.name}",
-            request_serializer=self._incoming.request_class.SerializeToString,
-            response_deserializer=response_class.FromString,
-        )
-        self.route = rule.template.text
-
-    async def answer(self, request: Request) -> Response:
-        """See :class:`gateway.exchange.Endpoint`. What is wrong is said before the stream begins."""
-        found = BoundedViolations()
-        message = self._incoming.message(request, found)
-        metadata = self._incoming.metadata(request, message, found)
-        found.check()
-        request.call.deadline = monotonic() + STREAM_SECONDS_MAX
-        call = self._call(message, timeout=STREAM_SECONDS_MAX, metadata=tuple(metadata))
-        first = None
-        if not any(key == OPEN_KEY for key, _ in await call.initial_metadata()):
-            first = await call.read()
-            if first is grpc.aio.EOF:
-                return Response(HTTPStatus.NO_CONTENT)
-        return Response(HTTPStatus.OK, _HEADERS, stream=_events(call, first))
+    The URL is the one that it was made with; it does not change when the EventSource comes again.
+    """
+    text = headers.get(b"last-event-id")
+    if text and resume is not None:
+        codec.merge({resume.after.json_name: text.decode("latin-1")}, message, found)
 
 
-async def _events(call: Any, first: Message | None) -> AsyncIterator[bytes]:
-    try:
-        message = first or await call.read()
-        while message is not grpc.aio.EOF:
-            yield b"data: %s\n\n" % codec.encode(message)
-            message = await call.read()
-    finally:
-        call.cancel()
+class EventStream:
+    """See :class:`gateway.exchange.Stream`."""
+
+    def __init__(self, feed: Feed, request: Request, position: FieldDescriptor | None) -> None:
+        self._feed = feed
+        self._request = request
+        self._position = position
+
+    async def run(self, send: Send) -> None:
+        """See the protocol. A client that does not read holds up what is asked of the service."""
+        await send(_part(b"retry: %d\n\n" % randint(RETRY_MILLISECONDS_MIN, RETRY_MILLISECONDS_MAX)))  # noqa: S311
+        while True:
+            try:
+                came = await self._feed.next(HEARTBEAT_SECONDS)
+            except Exception as error:
+                await send(_part(self._error(error)))
+                break
+            if came is Over.GONE:
+                return
+            if isinstance(came, Over):
+                break
+            await send(_part(_HEARTBEAT if came is None else self._event(came)))
+        self.close()
+        await send({"type": "http.response.body", "body": b""})
+
+    def close(self) -> None:
+        """See the protocol."""
+        self._feed.close()
+
+    def _event(self, message: Message) -> bytes:
+        data = b"data: %s\n\n" % codec.encode(message)
+        if self._position is None:
+            return data
+        return b"id: %d\n%s" % (getattr(message, self._position.name), data)
+
+    def _error(self, error: Exception) -> bytes:
+        return b"event: error\ndata: %s\n\n" % problems.document(problems.of_error(error), self._request)
+
+
+def _part(body: bytes) -> dict[str, object]:
+    return {"type": "http.response.body", "body": body, "more_body": True}

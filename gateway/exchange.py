@@ -1,6 +1,6 @@
 """One HTTP request and its answer, as the endpoints see them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -22,7 +22,8 @@ class Request:
 
     ``body`` is read only for endpoints that take one, and then before they are asked.
     Header names are in lower case; of a header given twice the values are joined by commas. ``standing`` is how the
-    client stands under its limit, if there is one and the request was counted.
+    client stands under its limit, if there is one and the request was counted. ``subprotocols`` are what the handshake
+    of a WebSocket offers; None when it is none.
     """
 
     method: str
@@ -37,16 +38,33 @@ class Request:
     http_version: str = "1.1"
     route: str = NO_ROUTE
     standing: Standing | None = None
+    subprotocols: Sequence[str] | None = None
+
+
+class Stream(Protocol):
+    """An answer without a foreseeable end."""
+
+    async def run(self, send: Send) -> None:
+        """Send everything that follows the head, to the end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds, at once; also of a stream that was never run, and of one that is closed."""
+        ...
 
 
 @dataclass(slots=True)
 class Response:
-    """What goes out. The headers that every answer has are added on the way. A ``stream`` comes instead of a body."""
+    """What goes out. The headers that every answer has are added on the way. A ``stream`` comes instead of a body.
+
+    With the status 101 a WebSocket is opened, with the ``subprotocol``, if any.
+    """
 
     status: int = HTTPStatus.OK
     headers: Headers = field(default_factory=list)
     body: bytes = b""
-    stream: AsyncIterator[bytes] | None = None
+    stream: Stream | None = None
+    subprotocol: str | None = None
 
 
 class Endpoint(Protocol):

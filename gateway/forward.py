@@ -57,16 +57,21 @@ def idempotency_key(headers: Mapping[bytes, bytes], found: Violations) -> str:
     return key
 
 
-def timeout_seconds(headers: Mapping[bytes, bytes], found: Violations) -> float:
+def timeout_seconds(
+    headers: Mapping[bytes, bytes],
+    found: Violations,
+    default_seconds: float = DEADLINE_SECONDS_DEFAULT,
+    seconds_max: float = DEADLINE_SECONDS_MAX,
+) -> float:
     """How long the caller waits: ``Grpc-Timeout`` in gRPC's format (``250m`` is 250 ms), else the default."""
     text = headers.get(b"grpc-timeout", b"").decode("latin-1")
     if not text:
-        return DEADLINE_SECONDS_DEFAULT
+        return default_seconds
     match = _TIMEOUT.fullmatch(text)
     if match is None:
         found.add("grpc-timeout", "must be up to 8 digits and a unit out of H, M, S, m, u and n")
-        return DEADLINE_SECONDS_DEFAULT
-    return min(int(match[1]) * _UNIT_SECONDS[match[2]], DEADLINE_SECONDS_MAX)
+        return default_seconds
+    return min(int(match[1]) * _UNIT_SECONDS[match[2]], seconds_max)
 
 
 def _new_traceparent() -> str:

@@ -7,8 +7,7 @@ from gateway.errors import NotAcceptable, UnsupportedMediaType
 
 JSON = b"application/json"
 
-_JSON_RANGES = {"*/*": 0, "application/*": 1, "application/json": 2}
-"""The media ranges that include JSON, and how specific each is."""
+EVENT_STREAM = b"text/event-stream"
 
 
 def require_json_accepted(headers: Mapping[bytes, bytes]) -> None:
@@ -17,8 +16,18 @@ def require_json_accepted(headers: Mapping[bytes, bytes]) -> None:
     :raises NotAcceptable: with what there is.
     """
     accept = headers.get(b"accept")
-    if accept is not None and not _accepts_json(accept):
+    if accept is not None and not _accepts(accept, JSON):
         raise NotAcceptable("answers are application/json")
+
+
+def require_event_stream_accepted(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse a client that takes no events.
+
+    :raises NotAcceptable: with what there is.
+    """
+    accept = headers.get(b"accept")
+    if accept is not None and not _accepts(accept, EVENT_STREAM):
+        raise NotAcceptable("this is a stream of events: text/event-stream, or a WebSocket")
 
 
 def require_json_sent(headers: Mapping[bytes, bytes]) -> None:
@@ -45,12 +54,13 @@ def weight(parameters: list[str]) -> float:
 
 
 @lru_cache(maxsize=256)
-def _accepts_json(accept: bytes) -> bool:
-    """Whether the most specific range that includes JSON has a weight above 0 (RFC 9110, 12.5.1)."""
+def _accepts(accept: bytes, wanted: bytes) -> bool:
+    """Whether the most specific range that includes the media type has a weight above 0 (RFC 9110, 12.5.1)."""
+    ranges = ("*/*", f"{wanted.decode().partition('/')[0]}/*", wanted.decode())
     best, best_weight = -1, 0.0
     for part in accept.decode("latin-1").lower().split(","):
         media, *parameters = [text.strip() for text in part.split(";")]
-        specificity = _JSON_RANGES.get(media, -1)
+        specificity = ranges.index(media) if media in ranges else -1
         if specificity > best:
             best, best_weight = specificity, weight(parameters)
     return best_weight > 0 or not accept.strip()

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents: the one table from gRPC codes to HTTP."""
 
+import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from chassis.errors import DomainError, InvalidArgument, ResourceExhausted, Viol
 from gateway import jsontext
 from gateway.errors import Refusal
 from gateway.exchange import Request, Response
+
+_log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS_DEFAULT = 1
 
@@ -73,6 +76,18 @@ INTERNAL = Problem(500, "INTERNAL", "INTERNAL", "internal error")
 """What is said of an exception that nobody expected."""
 
 
+def of_error(error: Exception) -> Problem:
+    """The problem of whatever was raised. What nobody expected is logged, and told as no more than that."""
+    if isinstance(error, grpc.aio.AioRpcError):
+        return of_call(error)
+    if isinstance(error, DomainError):
+        return of_domain(error)
+    if isinstance(error, Refusal):
+        return of_refusal(error)
+    _log.error("an unexpected exception", exc_info=error)
+    return INTERNAL
+
+
 def of_refusal(refusal: Refusal) -> Problem:
     """The problem of a request that the gateway itself refuses."""
     return Problem(refusal.status, refusal.code, refusal.reason, refusal.detail, headers=refusal.headers)
@@ -107,9 +122,9 @@ def is_from_a_service(error: grpc.aio.AioRpcError) -> bool:
     return any(key == "grpc-status-details-bin" for key, _ in error.trailing_metadata() or ())
 
 
-def render(problem: Problem, request: Request) -> Response:
-    """The answer that says it."""
-    document = {
+def document(problem: Problem, request: Request) -> bytes:
+    """The problem, written down."""
+    fields = {
         "type": f"urn:ordermesh:{problem.reason}",
         "title": problem.reason.replace("_", " ").capitalize(),
         "status": problem.status,
@@ -121,6 +136,11 @@ def render(problem: Problem, request: Request) -> Response:
         "violations": [{"field": v.field, "description": v.description} for v in problem.violations],
         "request_id": request.call.request_id,
     }
+    return jsontext.dump(fields)
+
+
+def render(problem: Problem, request: Request) -> Response:
+    """The answer that says it."""
     headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
     headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
     if problem.status == HTTPStatus.UNAUTHORIZED:
@@ -128,7 +148,7 @@ def render(problem: Problem, request: Request) -> Response:
         headers.append((b"www-authenticate", b'Bearer error="invalid_token"' if token_sent else b"Bearer"))
     if problem.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         headers.append((b"retry-after", _retry_after(problem.retry_after_seconds)))
-    return Response(problem.status, headers, jsontext.dump(document))
+    return Response(problem.status, headers, document(problem, request))
 
 
 def _status(code: str, reason: str) -> int:

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gateway.body import BODY_BYTES_MAX
 from gateway.connections import Connections, Waiting
 from gateway.refused import HEAD_TIMEOUT, MALFORMED, OVERLOADED, Refused, StopParsing, refused_by_parser, too_large
+from gateway.websocket_protocol import is_handshake
 
 HEAD_BYTES_MAX = 16 * 1024
 """Request line and headers together; trailers may have as many again."""
@@ -46,7 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._pending_bytes = 0
         self._rest_bytes = 0
         self._in_message = self._in_body = False
-        self._went_on = self._is_refused = False
+        self._went_on = self._is_refused = self._is_handshake = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         """A client is there: it is taken in when there is room, or room can be made."""
@@ -113,6 +114,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise StopParsing(MALFORMED)
         if len(self.pipeline) >= PIPELINED_REQUESTS_MAX:
             raise StopParsing(OVERLOADED)
+        self._is_handshake = self.parser.should_upgrade() and self._looks_like_handshake()
         super().on_headers_complete()
         self._in_body = True
         self._field_bytes = 0
@@ -134,6 +136,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_message = self._in_body = False
         self._go_on()
         super().on_message_complete()
+        if self._is_handshake:
+            return
         if self.cycle.response_complete:
             self._wait(self._waiting.requests)
 
@@ -161,6 +165,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self._waiting.readers.end(self)
         super().resume_writing()
+
+    def _should_upgrade(self) -> bool:
+        """uvicorn's: whether a WebSocket begins; of what is asked for else, HTTP knows no need to do it."""
+        return self._is_handshake
+
+    def handle_websocket_upgrade(self) -> None:
+        """uvicorn's: hand the connection over."""
+        self._waiting.forget(self)
+        super().handle_websocket_upgrade()
+
+    def _looks_like_handshake(self) -> bool:
+        """Whether this upgrade can be made: nothing else is under way here, and the handshake is sound."""
+        if self._get_upgrade() != b"websocket" or self.parser.get_http_version() != "1.1":
+            return False
+        return not self._is_answering and is_handshake(self.parser.get_method().decode("ascii"), self.url, self.headers)
 
     def shutdown(self) -> None:
         """uvicorn's, when the server stops: close the connection, or leave that to the answer that is still due.

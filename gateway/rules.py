@@ -19,6 +19,20 @@ VERSION = "version"
 
 _VERBS = ("get", "put", "post", "delete", "patch")
 _VERBS_WITHOUT_BODY = ("get",)
+_COUNTERS = (
+    FieldDescriptor.CPPTYPE_INT32,
+    FieldDescriptor.CPPTYPE_INT64,
+    FieldDescriptor.CPPTYPE_UINT32,
+    FieldDescriptor.CPPTYPE_UINT64,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """How a stream is taken up again: where its messages say their position, and the request where to go on."""
+
+    position: FieldDescriptor
+    after: FieldDescriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +40,8 @@ class Rule:
     """One way to call a method over HTTP.
 
     ``body`` is ``"*"`` (the whole message), a field, or None. ``created`` is the template of the
-    ``Location`` header, for methods that create something.
+    ``Location`` header, for methods that create something. ``resume`` is for methods that stream.
+    ``takes_ticket``: a ticket opens the method, too.
     """
 
     method: MethodDescriptor
@@ -35,6 +50,8 @@ class Rule:
     variables: tuple[FieldPath, ...]
     body: FieldDescriptor | str | None
     created: Template | None
+    resume: Resume | None
+    takes_ticket: bool
 
     @property
     def has_version(self) -> bool:
@@ -75,15 +92,14 @@ def _rules_of(method: MethodDescriptor) -> Iterator[Rule]:
     http = options.Extensions[annotations_pb2.http]
     if method.client_streaming:
         raise UnsupportedRule(f"{method.full_name} ({_path_of(http)}): streams of requests are not supported")
-    created = _created(method, options.Extensions[options_pb2.created].location)
-    yield _rule(method, http, created)
+    yield _rule(method, http, options)
     for binding in http.additional_bindings:
         if binding.additional_bindings:
             raise UnsupportedRule(f"{method.full_name} ({_path_of(binding)}): bindings have no bindings of their own")
-        yield _rule(method, binding, created)
+        yield _rule(method, binding, options)
 
 
-def _rule(method: MethodDescriptor, http: Any, created: Template | None) -> Rule:
+def _rule(method: MethodDescriptor, http: Any, options: Any) -> Rule:
     verb, path = http.WhichOneof("pattern"), _path_of(http)
     where = f"{method.full_name} ({path})"
     if verb not in _VERBS:
@@ -94,7 +110,16 @@ def _rule(method: MethodDescriptor, http: Any, created: Template | None) -> Rule
         raise UnsupportedRule(f"{where}: {verb} has no body")
     template = _parsed(where, path)
     variables = tuple(_variable(where, method.input_type, variable) for variable in template.variables)
-    return Rule(method, verb.upper(), template, variables, _body(where, method.input_type, http.body), created)
+    return Rule(
+        method,
+        verb.upper(),
+        template,
+        variables,
+        _body(where, method.input_type, http.body),
+        _created(method, options.Extensions[options_pb2.created].location),
+        _resume(method, options),
+        takes_ticket=bool(options.Extensions[options_pb2.access].ticket_field),
+    )
 
 
 def _path_of(http: Any) -> str:
@@ -138,3 +163,21 @@ def _created(method: MethodDescriptor, location: str) -> Template | None:
     for variable in template.variables:
         _variable(where, method.output_type, variable)
     return template
+
+
+def _resume(method: MethodDescriptor, options: Any) -> Resume | None:
+    if not options.HasExtension(options_pb2.resume):
+        return None
+    names = options.Extensions[options_pb2.resume]
+    if not method.server_streaming:
+        raise UnsupportedRule(f"{method.full_name} does not stream: it has nothing to resume")
+    return Resume(
+        _counter(method, method.output_type, names.position), _counter(method, method.input_type, names.after)
+    )
+
+
+def _counter(method: MethodDescriptor, message: Descriptor, name: str) -> FieldDescriptor:
+    field = message.fields_by_name.get(name)
+    if field is None or field.is_repeated or field.cpp_type not in _COUNTERS:
+        raise UnsupportedRule(f"{method.full_name}: {message.full_name} has no field `{name}` that counts")
+    return field

@@ -17,6 +17,7 @@ from gateway.asgi import Gateway
 from gateway.config import GatewayConfig
 from gateway.connections import Connections, allow_descriptors
 from gateway.protocol import BoundedProtocol
+from gateway.websocket_protocol import MESSAGE_BYTES_MAX, PING_SECONDS, PONG_SECONDS_MAX, BoundedWebSocketProtocol
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ async def running(
         finally:
             gateway.begin_lame_duck()
             await asyncio.sleep(lame_duck_seconds)
+            gateway.end_streams()
             server.should_exit = True
             await serving
 
@@ -94,7 +96,11 @@ def uvicorn_config(gateway: Gateway, connections: Connections, drain_seconds: fl
     return uvicorn.Config(
         gateway,
         http=partial(BoundedProtocol, connections=connections),  # type: ignore[arg-type] # it is called, and no more
-        ws="none",
+        ws=partial(BoundedWebSocketProtocol, connections=connections),  # type: ignore[arg-type] # as well
+        ws_max_size=MESSAGE_BYTES_MAX,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PONG_SECONDS_MAX,
+        ws_per_message_deflate=False,  # a stream's messages are few and short
         loop="none",  # it runs in ours
         lifespan="off",
         interface="asgi3",

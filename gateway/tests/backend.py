@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
@@ -14,7 +14,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from chassis.channels import open_channel
-from chassis.server import Application, Service, running_server
+from chassis.server import Application, ServerConfig, Service, running_server
 from chassis.testing import TEST_SERVER, TestIssuer
 from gateway.app import build_gateway
 from gateway.asgi import Gateway
@@ -24,6 +24,7 @@ from gateway.connections import Connections
 from gateway.cors import NO_ORIGINS, Origins
 from gateway.incoming import Proof
 from gateway.server import running
+from gateway.streams import STREAMS_MAX
 
 DRAIN_SECONDS = 5.0
 
@@ -74,8 +75,13 @@ class Backend:
 
         async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
             answers = await handle(request, context)
-            for answer in answers if isinstance(answers, list) else [answers]:
-                yield answer
+            if inspect.isasyncgen(answers):
+                async with aclosing(answers):
+                    async for answer in answers:
+                        yield answer
+            else:
+                for answer in answers if isinstance(answers, list) else [answers]:
+                    yield answer
 
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(
@@ -86,12 +92,12 @@ class Backend:
 
 @asynccontextmanager
 async def channels_to(
-    services: Mapping[str, ServiceDescriptor], backend: Backend
+    services: Mapping[str, ServiceDescriptor], backend: Backend, config: ServerConfig = TEST_SERVER
 ) -> AsyncIterator[dict[str, grpc.aio.Channel]]:
     """A channel to each of ``services``, all on one real server."""
     application = Application([backend.service(service) for service in services.values()], backend.issuer.verifier)
     async with AsyncExitStack() as stack:
-        port = await stack.enter_async_context(running_server(TEST_SERVER, application, "127.0.0.1:0"))
+        port = await stack.enter_async_context(running_server(config, application, "127.0.0.1:0"))
         yield {
             name: await stack.enter_async_context(open_channel(f"127.0.0.1:{port}", service, retries=True))
             for name, service in services.items()
@@ -127,11 +133,18 @@ def gateway_to(
     trusted: Sequence[str] = (),
     origins: Origins = NO_ORIGINS,
     client_limit: ClientLimit | None = None,
+    streams_max: int = STREAMS_MAX,
 ) -> Gateway:
     """A gateway that trusts these networks; without ``proof`` it cannot say who it is."""
     proxies = TrustedProxies(tuple(ip_network(network) for network in trusted))
     return build_gateway(
-        services, channels, proof=proof, trusted_proxies=proxies, origins=origins, client_limit=client_limit
+        services,
+        channels,
+        proof=proof,
+        trusted_proxies=proxies,
+        origins=origins,
+        client_limit=client_limit,
+        streams_max=streams_max,
     )
 
 

@@ -52,9 +52,9 @@ def _messages(package: str) -> list[Any]:
 def library(**http: Any) -> ServiceDescriptor:
     """A service whose one method, ``Find``, takes a Book, returns a Book, and has the http rule given.
 
-    ``server_streaming``, ``created`` (a Location template) and ``package`` may be given too.
+    ``server_streaming``, ``created`` (a Location template), ``package`` and ``resume`` (two fields) may be given too.
     """
-    package = http.pop("package", PACKAGE)
+    package, resume = http.pop("package", PACKAGE), http.pop("resume", ())
     server_streaming, created = http.pop("server_streaming", False), http.pop("created", "")
     file = descriptor_pb2.FileDescriptorProto(name="library.proto", package=package, syntax="proto3")
     file.dependency.append("google/protobuf/timestamp.proto")
@@ -68,6 +68,9 @@ def library(**http: Any) -> ServiceDescriptor:
     method.options.Extensions[annotations_pb2.http].CopyFrom(_rule(http))
     method.options.Extensions[options_pb2.access].level = options_pb2.Access.PUBLIC
     method.options.Extensions[options_pb2.created].location = created
+    if resume:
+        position, after = resume
+        method.options.Extensions[options_pb2.resume].CopyFrom(options_pb2.Resume(position=position, after=after))
     pool = descriptor_pool.DescriptorPool()
     timestamp = descriptor_pb2.FileDescriptorProto()
     timestamp_pb2.DESCRIPTOR.CopyToProto(timestamp)

@@ -1,0 +1,182 @@
+"""Streams whose service goes away: a client sees nothing of it, as long as somebody goes on."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from chassis.errors import ResourceExhausted
+from chassis.testing import TEST_SERVER
+from gateway import streaming, upstream
+from gateway.app import SERVICES
+from gateway.tests.backend import Backend, channels_to, gateway_over, gateway_to, listening
+from gateway.tests.streams import (
+    PATH,
+    PATIENCE_SECONDS,
+    Watched,
+    broken,
+    customer,
+    events,
+    in_turn,
+    of,
+    order,
+    refused,
+    versions,
+    watching,
+)
+
+
+@pytest.fixture
+async def ada(backend: Backend, url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=url, headers=customer(backend), timeout=PATIENCE_SECONDS) as client:
+        yield client
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams that broke are taken up at once."""
+    monkeypatch.setattr(upstream, "BACKOFF_SECONDS_MIN", 0.0)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_stream_that_broke_goes_on_and_the_client_sees_nothing(
+    backend: Backend, ada: httpx.AsyncClient
+) -> None:
+    watched = backend.answers["WatchOrder"] = Watched(breaks=[broken(), broken(), broken()])
+
+    seen = []
+    async with watching(ada) as stream:
+        for _ in range(3):
+            await watched.move()
+            seen.append(await stream.version())
+        rest = await stream.rest()
+
+    assert (seen, rest) == ([1, 2, 3], [])
+    assert [call.request.after_version for call in backend.received] == [0, 1, 2, 3]
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+async def test_it_goes_on_as_well_when_it_is_grpc_that_ends_it(
+    backend: Backend, ada: httpx.AsyncClient, code: grpc.StatusCode
+) -> None:
+    async def script(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield order(request.after_version + 1)
+        if request.after_version < 2:
+            await context.abort(code, "max_age")
+
+    backend.answers["WatchOrder"] = script
+
+    answer = await ada.get(PATH)
+
+    assert versions(answer.text) == [1, 2, 3]
+
+
+async def test_a_connection_that_is_renewed_is_not_the_clients_business(backend: Backend) -> None:
+    """With a real server, whose connections live a second and whose calls are cut another one later."""
+    watched = backend.answers["WatchOrder"] = Watched()
+    config = replace(TEST_SERVER, connection_age_seconds=1)
+    async with (
+        channels_to(SERVICES, backend, config) as channels,
+        listening(gateway_to(SERVICES, channels)) as url,
+        httpx.AsyncClient(base_url=url, headers=customer(backend), timeout=PATIENCE_SECONDS) as client,
+        watching(client) as stream,
+    ):
+        await watched.move()
+        first = await stream.version()
+        await asyncio.wait_for(watched.left.wait(), PATIENCE_SECONDS)
+        await watched.move(3)
+        others = [await stream.version(), await stream.version()]
+
+    assert [first, *others] == [1, 2, 3]
+    assert [call.request.after_version for call in backend.received] == [0, 1]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_was_sent_before_is_not_sent_again(backend: Backend, ada: httpx.AsyncClient) -> None:
+    backend.answers["WatchOrder"] = in_turn(of(order(1), order(2), error=broken()), of(order(1), order(2), order(3)))
+
+    answer = await ada.get(PATH)
+
+    assert versions(answer.text) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_call_that_goes_on_says_so_and_has_a_proof_of_its_own(backend: Backend) -> None:
+    proofs = iter(["first", "second"])
+    watched = backend.answers["WatchOrder"] = Watched(breaks=[broken()])
+    async with (
+        channels_to(SERVICES, backend) as channels,
+        listening(gateway_to(SERVICES, channels, proof=lambda: next(proofs))) as url,
+        httpx.AsyncClient(base_url=url, headers=customer(backend)) as client,
+        watching(client) as stream,
+    ):
+        await watched.move(3)
+        assert await stream.version() == 1
+        await stream.rest()
+
+    said = [
+        (call.metadata["x-gateway-authorization"], call.metadata.get(upstream.RESUMED_KEY)) for call in backend.received
+    ]
+    assert said == [("Bearer first", None), ("Bearer second", "true")]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_service_that_stays_away_is_told_after_enough_tries(backend: Backend) -> None:
+    backend.answers["WatchOrder"] = in_turn(of(order(1), error=broken()), of(error=broken()))
+    async with gateway_over(SERVICES, backend) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
+        answer = await client.get(PATH, headers=customer(backend))
+
+    problem = json.loads(events(answer.text)[-1]["data"])
+    assert versions(answer.text) == [1]
+    assert (problem["status"], problem["code"]) == (503, "UNAVAILABLE")
+    assert upstream.RESUME_TRIES_MAX <= len(backend.received) <= 3 * upstream.RESUME_TRIES_MAX, "gRPC tries again too"
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_replica_that_is_full_is_asked_again_for_what_is_open(backend: Backend, ada: httpx.AsyncClient) -> None:
+    backend.answers["WatchOrder"] = in_turn(
+        of(order(1), error=broken()), of(error=ResourceExhausted("more than 2000 streams")), of(order(2))
+    )
+
+    answer = await ada.get(PATH)
+
+    assert versions(answer.text) == [1, 2]
+
+
+async def test_a_service_that_is_away_from_the_beginning_is_503(
+    backend: Backend, ada: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "BACKOFF_SECONDS_MIN", 0.0)
+    backend.answers["WatchOrder"] = refused(grpc.StatusCode.UNAVAILABLE)
+
+    answer = await ada.get(PATH)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "10.0.0.7" not in answer.text
+
+
+async def test_a_service_that_does_not_answer_is_504(
+    backend: Backend, ada: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = asyncio.Event()
+
+    async def silent(_request: Any, _context: Any) -> AsyncIterator[Any]:
+        try:
+            await asyncio.Event().wait()
+            yield order(1)
+        finally:
+            left.set()
+
+    monkeypatch.setattr(streaming, "OPEN_SECONDS_MAX", 0.2)
+    backend.answers["WatchOrder"] = silent
+
+    answer = await ada.get(PATH)
+
+    assert (answer.status_code, answer.json()["code"]) == (504, "DEADLINE_EXCEEDED")
+    await asyncio.wait_for(left.wait(), PATIENCE_SECONDS)
