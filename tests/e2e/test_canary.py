@@ -7,6 +7,7 @@ what they ask, and stand in their own answer. A request id also stands in the lo
 import base64
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,8 @@ import grpc
 import httpx
 import pytest
 from google.protobuf.message import Message
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from deploy.local.credentials import kept_secrets
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
@@ -172,6 +175,22 @@ async def in_every_body(teller: Teller, path: str, field: str, secret: str) -> N
     await teller.rest("PUT", path, json={field: secret})
 
 
+async def in_a_websocket(teller: Teller, path: str, token: str = "") -> int:
+    """Open one and read it to its end; 1 when it could be opened, else 0."""
+    url = f"{teller.shop.stack.environment['GATEWAY_URL'].replace('http', 'ws')}{path}"
+    subprotocols: Any = ["ordermesh.v1", f"bearer.{token}"] if token else None
+    try:
+        async with connect(url, subprotocols=subprotocols, proxy=None) as socket:
+            with suppress(ConnectionClosedError):
+                async for _ in socket:
+                    pass
+            teller.errors.append(f"{socket.response!r} {socket.close_reason}")
+    except InvalidStatus as error:
+        teller.errors.append(f"{error.response!r}")
+        return 0
+    return 1
+
+
 async def in_no_http_at_all(teller: Teller, secret: str) -> None:
     text = secret.encode()
     for request in (
@@ -257,6 +276,28 @@ async def test_a_refresh_token_is_nowhere(teller: Teller, canary: str) -> None:
     await teller.rest("POST", "/api/auth/refresh", json={"refreshToken": mine["refreshToken"].replace(".1.", ".2.")})
 
     assert await teller.leaks(canary, *parts_that_are_secret(mine)) == []
+
+
+async def test_a_ticket_and_a_token_for_a_websocket_are_nowhere(teller: Teller, canary: str) -> None:
+    shop = teller.shop
+    token = await shop.customer()
+    order_id = (await shop.order(token, (await shop.item(1), 1))).json()["orderId"]
+    asked = await teller.rest("POST", "/api/auth/tickets", json={"orderId": order_id}, headers=bearer(token))
+    ticket, path = asked.json()["ticket"], f"/api/orders/{order_id}/events"
+
+    events = await teller.rest("GET", path, params={"ticket": ticket})
+    opened = await in_a_websocket(teller, f"{path}?ticket={ticket}") + await in_a_websocket(teller, path, token)
+    for secret in (canary, f"{ticket}{canary}", f"Ticket {canary}"):
+        await teller.rest("GET", path, params={"ticket": secret})
+        await teller.rest("GET", path, params=[("ticket", secret), ("ticket", secret)], headers=bearer(token))
+        await teller.rest("GET", "/api/orders", params={"ticket": secret}, headers=bearer(token))
+        await teller.rest("GET", path, headers={"last-event-id": secret, **bearer(token)})
+        await in_a_websocket(teller, f"{path}?ticket={secret.replace(' ', '%20')}")
+        await in_a_websocket(teller, path, secret.replace(" ", "."))
+        await in_a_websocket(teller, f"/api/nowhere?ticket={secret.replace(' ', '%20')}", token)
+
+    assert (events.status_code, opened) == (200, 2)
+    assert await teller.leaks(canary, ticket.rpartition(".")[2], token.rpartition(".")[2]) == []
 
 
 async def test_a_client_secret_is_nowhere(teller: Teller, canary: str) -> None:
