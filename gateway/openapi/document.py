@@ -8,9 +8,10 @@ from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
+from gateway.credentials import TICKET_PARAMETER
 from gateway.errors import UnsupportedRule
 from gateway.openapi.comments import Comments, first_sentence
-from gateway.openapi.operations import BEARER, Operations
+from gateway.openapi.operations import BEARER, TICKET, Operations
 from gateway.openapi.parameters import SHARED_PARAMETERS
 from gateway.openapi.problems import PROBLEM_SCHEMA, SHARED_HEADERS
 from gateway.openapi.schemas import Schemas
@@ -65,6 +66,16 @@ def build_document(services: Mapping[str, ServiceDescriptor], comments: Comments
     return document_of({name: (service, read_rules([service])) for name, service in services.items()}, comments)
 
 
+_TICKET_SCHEME = {
+    TICKET: {
+        "type": "apiKey",
+        "in": "query",
+        "name": TICKET_PARAMETER,
+        "description": "For browsers, which can send no header with an EventSource or a WebSocket.",
+    }
+}
+
+
 def document_of(tagged: Mapping[str, tuple[ServiceDescriptor, list[Rule]]], comments: Comments) -> Document:
     """The document of services and their rules, by tag."""
     rules = [(tag, rule) for tag, (_, rules) in tagged.items() for rule in rules]
@@ -93,7 +104,8 @@ def document_of(tagged: Mapping[str, tuple[ServiceDescriptor, list[Rule]]], comm
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "The `accessToken` of a login.",
-                }
+                },
+                **(_TICKET_SCHEME if any(rule.takes_ticket for _, rule in rules) else {}),
             },
         },
     }

@@ -21,8 +21,13 @@ from ordermesh.options.v1 import options_pb2
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 
-BEARER = "bearer"
-"""The name of the security scheme."""
+BEARER, TICKET = "bearer", "ticket"
+"""The names of the security schemes."""
+
+_ABOUT_EVENTS = (
+    "Server-sent events. The `data` of each is one message as JSON. What goes wrong late is an event `error`, whose "
+    "data is a problem document. With an Upgrade this is a WebSocket: each text is one message."
+)
 
 _KEY_FIELD = "request_id"
 
@@ -70,8 +75,7 @@ class Operations:
         if rule.has_version:
             headers.append("IfNoneMatch")
         if rule.method.server_streaming:
-            is_resumed = rule.method.GetOptions().HasExtension(options_pb2.resume)
-            headers = ["LastEventId"] if is_resumed else []
+            headers += ["LastEventId"] if rule.resume else []
         return parameters + [{"$ref": f"#/components/parameters/{name}"} for name in headers]
 
     def _body(self, rule: Rule) -> dict[str, Any] | None:
@@ -95,7 +99,7 @@ class Operations:
         if rule.method.server_streaming:
             stream = {
                 "type": "string",
-                "description": "Server-sent events. The `data` of each is one message as JSON.",
+                "description": _ABOUT_EVENTS,
                 "contentMediaType": JSON,
                 "contentSchema": schema,
             }
@@ -124,6 +128,6 @@ def _content(media_type: str, schema: dict[str, Any], example: Any) -> dict[str,
 def _security(rule: Rule, level: int) -> list[dict[str, list[str]]]:
     """Who reads what is public may show a token nevertheless: admins are told more."""
     if level != Level.PUBLIC:
-        return [{BEARER: []}]
+        return [{BEARER: []}, {TICKET: []}] if rule.takes_ticket else [{BEARER: []}]
     options = rule.method.GetOptions()
     return [{}, {BEARER: []}] if options.idempotency_level == options.NO_SIDE_EFFECTS else []

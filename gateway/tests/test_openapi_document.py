@@ -1,6 +1,5 @@
 """The document as a whole: that it is one, and that what it shows keeps what it says."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from gateway.app import SERVICES
 from gateway.errors import UnsupportedRule
 from gateway.openapi.comments import Comments
-from gateway.openapi.document import build_document, document_of
+from gateway.openapi.document import build_document
 from gateway.openapi.schemas import Schemas
 from gateway.rules import read_rules
 from gateway.tests.contracts import library
@@ -194,18 +193,24 @@ def test_bindings_are_numbered_and_two_methods_of_one_name_stop_the_start() -> N
 
 
 def test_a_stream_is_described_as_events() -> None:
-    stream, unary = library(get="/books", server_streaming=True), library(get="/books")
-    rules = [replace(rule, method=stream.methods[0]) for rule in read_rules([unary])]
-
-    document = document_of({"library": (stream, rules)}, Comments({}))
+    document = build_document({"library": library(get="/books", server_streaming=True)}, Comments({}))
 
     operation = document["paths"]["/books"]["get"]
     content = operation["responses"]["200"]["content"]
     assert list(content) == ["text/event-stream"]
     assert content["text/event-stream"]["schema"]["contentSchema"] == {"$ref": "#/components/schemas/Book"}
-    assert not any("$ref" in parameter for parameter in operation["parameters"])
+    assert {"$ref": "#/components/parameters/LastEventId"} not in operation["parameters"]
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
 def test_a_stream_that_can_be_resumed_says_how() -> None:
     assert {"$ref": "#/components/parameters/LastEventId"} in named("watchOrder")["parameters"]
+    assert {"$ref": "#/components/parameters/GrpcTimeout"} in named("watchOrder")["parameters"]
+
+
+def test_a_ticket_opens_what_the_contract_says_and_no_more() -> None:
+    assert named("watchOrder")["security"] == [{"bearer": []}, {"ticket": []}]
+    assert named("getOrder")["security"] == [{"bearer": []}]
+    assert "ticket" in DOCUMENT["components"]["securitySchemes"]
+    without = build_document({"library": library(get="/books")}, Comments({}))
+    assert "ticket" not in without["components"]["securitySchemes"]
