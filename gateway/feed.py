@@ -71,7 +71,9 @@ class Feed:
     def close(self) -> None:
         """Let go of the call and of the place among the streams."""
         self._streams.forget(self._stop)
-        for task in (self._watching, self._reading):
+        tasks = (self._watching, self._reading)
+        self._watching = self._reading = None  # their tracebacks lead back here
+        for task in tasks:
             if task is not None:
                 task.add_done_callback(_forget)
                 task.cancel()

@@ -148,8 +148,7 @@ class Subscription:
         try:
             return await answer
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling() or not self._call.cancelled():
+            if _is_cancelled() or not self._call.cancelled():
                 raise
         raise grpc.aio.AioRpcError(
             grpc.StatusCode.CANCELLED, grpc.aio.Metadata(), grpc.aio.Metadata(), await self._call.details()
@@ -168,3 +167,9 @@ class Subscription:
             raise error
         self._call = None
         await asyncio.sleep(uniform(0, min(BACKOFF_SECONDS_MIN * 2**self._tries, BACKOFF_SECONDS_MAX)))  # noqa: S311 - no secret
+
+
+def _is_cancelled() -> bool:
+    """Whether it is the running task that somebody cancels."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

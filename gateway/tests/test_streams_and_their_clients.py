@@ -1,6 +1,8 @@
 """Clients of streams that leave, do not read, or are too many; and the end of the process."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from gateway.app import SERVICES
 from gateway.connections import Connections
+from gateway.feed import Feed
 from gateway.tests.backend import Backend, channels_to, gateway_to, listening
 from gateway.tests.streams import (
     ORDER_ID,
@@ -23,6 +26,7 @@ from gateway.tests.streams import (
     versions,
     watching,
 )
+from gateway.upstream import Subscription
 
 
 @pytest.fixture
@@ -67,6 +71,25 @@ async def test_a_client_that_leaves_before_it_is_let_in_cancels_it_too(backend: 
     writer.close()
 
     await asyncio.wait_for(left.wait(), PATIENCE_SECONDS)
+
+
+async def test_nothing_is_left_of_a_stream_whose_client_left(backend: Backend, ada: httpx.AsyncClient) -> None:
+    """Nothing that waits for the garbage collector either: hundreds may leave at once."""
+    backend.answers["WatchOrder"] = Watched()
+    gc.collect()
+    gc.disable()
+    try:
+        async with watching(ada) as stream:
+            await stream.event()
+            things = [weakref.ref(thing) for thing in gc.get_objects() if isinstance(thing, (Feed, Subscription))]
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while any(thing() is not None for thing in things):
+                await asyncio.sleep(0)
+    finally:
+        gc.enable()
+
+    assert len(things) == 2
 
 
 async def test_a_client_that_does_not_read_holds_up_the_service_and_is_given_up(backend: Backend) -> None:
