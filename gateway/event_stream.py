@@ -62,6 +62,7 @@ class EventStream:
         while True:
             try:
                 came = await self._feed.next(HEARTBEAT_SECONDS)
+                text = self._event(came) if isinstance(came, Message) else _HEARTBEAT
             except Exception as error:
                 await send(_part(self._error(error)))
                 break
@@ -69,7 +70,7 @@ class EventStream:
                 return
             if isinstance(came, Over):
                 break
-            await send(_part(_HEARTBEAT if came is None else self._event(came)))
+            await send(_part(text))
         self.close()
         await send({"type": "http.response.body", "body": b""})
 

@@ -19,6 +19,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
+from google.protobuf.message import Message
+
 from gateway import codec, problems
 from gateway.credentials import SUBPROTOCOL_PREFIX
 from gateway.errors import OriginNotAllowed
@@ -94,6 +96,7 @@ class WebSocket:
         while True:
             try:
                 came = await self._feed.next()
+                text = codec.encode(came).decode() if isinstance(came, Message) else ""
             except Exception as error:
                 problem = problems.of_error(error)
                 return _CODES.get(problem.status, PRIVATE + problem.status), problem.reason
@@ -101,6 +104,6 @@ class WebSocket:
                 return None
             if came is Over.STOPPING:
                 return SERVICE_RESTART, "STOPPING"
-            if came is None or isinstance(came, Over):
+            if came is Over.ENDED:
                 return NORMAL, ""
-            await send({"type": "websocket.send", "text": codec.encode(came).decode()})
+            await send({"type": "websocket.send", "text": text})

@@ -178,6 +178,17 @@ async def test_what_goes_wrong_late_is_the_last_event(backend: Backend, ada: htt
     assert problem["instance"] == PATH
 
 
+async def test_a_message_that_json_cannot_hold_is_told_too(backend: Backend, ada: httpx.AsyncClient) -> None:
+    too_late = order(2)
+    too_late.create_time.seconds = 253_402_300_800  # the year 10,000
+    backend.answers["WatchOrder"] = of(order(1), too_late)
+
+    answer = await ada.get(PATH)
+
+    assert versions(answer.text) == [1]
+    assert json.loads(events(answer.text)[-1]["data"])["code"] == "INTERNAL"
+
+
 async def test_an_exception_of_the_service_is_told_without_its_words(backend: Backend, ada: httpx.AsyncClient) -> None:
     backend.answers["WatchOrder"] = of(order(1), error=ValueError("s3cret"))
 
