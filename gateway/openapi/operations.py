@@ -25,8 +25,8 @@ BEARER, TICKET = "bearer", "ticket"
 """The names of the security schemes."""
 
 _ABOUT_EVENTS = (
-    "Server-sent events. The `data` of each is one message as JSON. What goes wrong late is an event `error`, whose "
-    "data is a problem document. With an Upgrade this is a WebSocket: each text is one message."
+    "One of the server-sent events. What goes wrong late is an event `error`, whose data is a problem document. With "
+    "an Upgrade this is a WebSocket: each text is what is the data here."
 )
 
 _KEY_FIELD = "request_id"
@@ -97,15 +97,9 @@ class Operations:
         schema, example = self._schemas.of_answer(message), answer_example(message)
         about = " ".join(self._comments.of(message).split())
         if rule.method.server_streaming:
-            stream = {
-                "type": "string",
-                "description": _ABOUT_EVENTS,
-                "contentMediaType": JSON,
-                "contentSchema": schema,
-            }
-            event = f"data: {jsontext.dump(example).decode()}\n\n"
+            event, shown = _event(schema, is_counted=rule.resume is not None), {"data": jsontext.dump(example).decode()}
             return {
-                "200": {"description": about or "A stream.", **_content(EVENT_STREAM, stream, event)},
+                "200": {"description": about or "A stream.", **_content(EVENT_STREAM, event, shown)},
                 "204": {"description": "Nothing more will come."},
             }
         status = HTTPStatus.CREATED if rule.created else HTTPStatus.OK
@@ -123,6 +117,22 @@ class Operations:
 
 def _content(media_type: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
     return {"content": {media_type: {"schema": schema, "example": example}}}
+
+
+def _event(message: dict[str, Any], *, is_counted: bool) -> dict[str, Any]:
+    """The schema of one event: before OpenAPI 3.2 that of a stream describes each."""
+    either = {"anyOf": [message, {"$ref": "#/components/schemas/Problem"}]}
+    counted = {"id": {"type": "string", "description": "What `Last-Event-ID` takes."}} if is_counted else {}
+    return {
+        "type": "object",
+        "description": _ABOUT_EVENTS,
+        "properties": {
+            **counted,
+            "event": {"type": "string", "enum": ["message", "error"]},
+            "data": {"type": "string", "contentMediaType": JSON, "contentSchema": either},
+        },
+        "required": ["data"],
+    }
 
 
 def _security(rule: Rule, level: int) -> list[dict[str, list[str]]]:

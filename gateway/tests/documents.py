@@ -12,6 +12,7 @@ from gateway.app import SERVICES
 from gateway.openapi.comments import Comments
 from gateway.openapi.document import Document, build_document
 from gateway.openapi.operations import EVENT_STREAM
+from gateway.tests.streams import events
 
 Operation = tuple[str, str, dict[str, Any]]
 
@@ -81,8 +82,9 @@ def _values(schema: Mapping[str, Any], answer: httpx.Response) -> list[tuple[Map
     """Each value of an answer, a stream has several, with its schema."""
     if answer.headers["content-type"] != EVENT_STREAM:
         return [(schema, answer.json())]
-    events = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: ")]
-    return [(schema, answer.text), *((schema["contentSchema"], json.loads(event)) for event in events)]
+    shown = [event for event in events(answer.text) if "data" in event]
+    data = schema["properties"]["data"]["contentSchema"]
+    return [(schema, event) for event in shown] + [(data, json.loads(event["data"])) for event in shown]
 
 
 def strict(document: Document) -> Document:
