@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from chassis.background import ALIVE_SECONDS
-from chassis.streams import OPEN_KEY
+from chassis.streams import OPEN_KEY, RESUMED_KEY
 from gateway.incoming import Metadata
 from gateway.rules import Resume, Rule
 
@@ -30,10 +30,6 @@ BACKOFF_SECONDS_MIN = 0.1
 BACKOFF_SECONDS_MAX = 2.0
 """Bounds of the wait before a call, which doubles. It is by chance anywhere below: thousands of streams that broke in
 the same moment must not come back in the same moment."""
-
-RESUMED_KEY = "x-stream-resumed"
-"""Metadata of a call that goes on with a stream, which its caller was let into already: a ticket is for that moment
-only. Like the client's address it is believed only from who proves to be the gateway."""
 
 _RESUMED = (RESUMED_KEY, "true")
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -11,11 +12,13 @@ import httpx
 import pytest
 
 from chassis.errors import ResourceExhausted
+from chassis.streams import RESUMED_KEY
 from chassis.testing import TEST_SERVER
 from gateway import streaming, upstream
 from gateway.app import SERVICES
 from gateway.tests.backend import Backend, channels_to, gateway_over, gateway_to, listening
 from gateway.tests.streams import (
+    ORDER_ID,
     PATH,
     PATIENCE_SECONDS,
     Watched,
@@ -120,10 +123,30 @@ async def test_a_call_that_goes_on_says_so_and_has_a_proof_of_its_own(backend: B
         assert await stream.version() == 1
         await stream.rest()
 
-    said = [
-        (call.metadata["x-gateway-authorization"], call.metadata.get(upstream.RESUMED_KEY)) for call in backend.received
-    ]
+    said = [(call.metadata["x-gateway-authorization"], call.metadata.get(RESUMED_KEY)) for call in backend.received]
     assert said == [("Bearer first", None), ("Bearer second", "true")]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_stream_goes_on_when_its_ticket_cannot_be_used_any_more(backend: Backend) -> None:
+    watched = backend.answers["WatchOrder"] = Watched(breaks=[broken()])
+    until = datetime.now(UTC) + timedelta(seconds=2)
+    ticket = backend.issuer.ticket("ada", ORDER_ID, exp=until)
+    async with (
+        channels_to(SERVICES, backend) as channels,
+        listening(gateway_to(SERVICES, channels, proof=lambda: backend.issuer.service("gateway"))) as url,
+        httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client,
+        watching(client, f"{PATH}?ticket={ticket}") as stream,
+    ):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await client.head(PATH, params={"ticket": ticket})).status_code == 200:
+                await asyncio.sleep(0.1)
+        await watched.move()
+        first = await stream.version()
+        await watched.move(3)
+        others = [await stream.version(), await stream.version()]
+
+    assert [first, *others] == [1, 2, 3]
 
 
 @pytest.mark.usefixtures("at_once")
