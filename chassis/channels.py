@@ -79,6 +79,8 @@ async def open_channel(
     With ``retries`` calls that failed with UNAVAILABLE are tried again, only where the contract says that
     repeating does no harm, and only while few calls fail (the retry budget). That is for the first caller in
     the mesh, the gateway: were every hop to try three times, a call would be made nine times in the third.
+    Streams are not: whoever reads one takes it up where it broke, and hundreds that break when a replica goes
+    would use up the budget of all other calls.
 
     With ``tls`` the process shows its certificate, and the other side's must name the host in ``address``. An
     address that has no name (``ipv4:`` and such) wants a certificate that names the process: ``orders``.
@@ -145,7 +147,9 @@ async def call_as(
 
 def _options(service: ServiceDescriptor, *, retries: bool) -> list[tuple[str, Any]]:
     retried = [
-        {"service": service.full_name, "method": m.name} for m in service.methods if retries and is_idempotent(m)
+        {"service": service.full_name, "method": m.name}
+        for m in service.methods
+        if retries and is_idempotent(m) and not m.server_streaming
     ]
     service_config: dict[str, Any] = {
         "loadBalancingConfig": [{"round_robin": {}}],

@@ -14,7 +14,8 @@ import grpc
 from chassis.tls import Tls, channel_credentials
 
 RETIRE_SECONDS = 60.0
-"""How long a channel with the former certificate stays open: no call that is under way on it takes longer."""
+"""How long a channel with the former certificate stays open: no call that is under way on it takes longer, and a
+stream that does is taken up again on the next one."""
 
 Connect = Callable[[grpc.ChannelCredentials], grpc.aio.Channel]
 
