@@ -58,7 +58,7 @@ class EventStream:
 
     async def run(self, send: Send) -> None:
         """See the protocol. A client that does not read holds up what is asked of the service."""
-        await send(_part(b"retry: %d\n\n" % randint(RETRY_MILLISECONDS_MIN, RETRY_MILLISECONDS_MAX)))  # noqa: S311
+        await send(_part(b"retry: %d\n\n" % randint(RETRY_MILLISECONDS_MIN, RETRY_MILLISECONDS_MAX)))  # noqa: S311 - no secret
         while True:
             try:
                 came = await self._feed.next(HEARTBEAT_SECONDS)

@@ -51,7 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         """A client is there: it is taken in when there is room, or room can be made."""
-        super().connection_made(transport)  # type: ignore[arg-type]
+        super().connection_made(transport)  # type: ignore[arg-type] # a server is given a Transport
         if len(self.connections) > self._waiting.connections_max and not self._waiting.find_room():
             self._refuse(OVERLOADED)
         else:
