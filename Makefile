@@ -72,6 +72,10 @@ test: install  ## Run the tests: units, the whole mesh on real components, a smo
 test-transcoding: install tools  ## Ask Envoy and the gateway the same things, and see that they agree or why they do not
 	@$(BIN)/pytest -q tests/transcoding
 
+.PHONY: test-scaling
+test-scaling: install  ## See how soon a new replica gets its share of the calls (3 minutes, mostly of waiting)
+	@$(BIN)/pytest -q -s tests/scaling
+
 # SEED=N repeats a run as far as the operating system allows; ONLY=kills,sqs runs these scenarios.
 FAULTS = GRPC_VERBOSITY=error $(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 SHARD ?= 1/1
