@@ -303,6 +303,15 @@ def test_terraform_names_the_identities_that_notifier_asks_about(
     assert json.loads(json.loads(answer)) == identities_of(f"orders@{domain}")
 
 
+def test_terraform_fills_in_what_the_overlay_wants() -> None:
+    wanted = ROOT / "deploy" / "k8s" / "overlays" / "aws" / "values.env"
+    if not wanted.exists():
+        pytest.skip("there is no overlay for AWS here")
+    given = re.findall(r"^    ([A-Z_]+) += ", (DEPLOYED / "outputs.tf").read_text(), re.MULTILINE)
+
+    assert sorted(given) == sorted(re.findall(r"^([A-Z_]+)=", wanted.read_text(), re.MULTILINE))
+
+
 async def test_a_process_without_keys_takes_the_role_of_its_service_account(
     aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

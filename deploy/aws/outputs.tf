@@ -1,16 +1,13 @@
-output "environment" {
-  description = "Keys of orders and notifier."
-  value = {
+output "values_env" {
+  description = "deploy/k8s/overlays/aws/values.env: keys of orders and notifier, and the roles of their ServiceAccounts."
+  value = join("", [for key, value in {
     AWS_REGION           = var.region
     AWS_SQS_QUEUE_URL    = aws_sqs_queue.orders.id
     AWS_SQS_DLQ_URL      = aws_sqs_queue.dead_letters.id
     AWS_SES_SENDER_EMAIL = var.sender_email
-  }
-}
-
-output "role_arns" {
-  description = "The annotation eks.amazonaws.com/role-arn of the ServiceAccounts orders and notifier."
-  value       = { for service, role in aws_iam_role.service : service => role.arn }
+    ORDERS_ROLE_ARN      = aws_iam_role.service["orders"].arn
+    NOTIFIER_ROLE_ARN    = aws_iam_role.service["notifier"].arn
+  } : "${key}=${value}\n"])
 }
 
 output "dkim_records" {
