@@ -21,7 +21,7 @@ from ordermesh.auth.v1 import auth_service_pb2_grpc as pb_grpc
 
 AUTH = pb.DESCRIPTOR.services_by_name["AuthService"]
 CALLERS = 8
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 AS_DEPLOYED = replace(TEST_SERVER, lame_duck_seconds=0.3)
 
 
