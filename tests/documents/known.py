@@ -102,12 +102,13 @@ def files() -> frozenset[str]:
 
 @cache
 def words() -> frozenset[str]:
-    """Names and whole texts of the code and of the contract, and the codes of gRPC."""
+    """Names and whole texts of the code, of the contract and of what is deployed, and the codes of gRPC."""
     found = {code.name for code in grpc.StatusCode}
     for tree in _trees():
         found.update(_words_of(tree))
-    for path in (ROOT / "protos").rglob("*.proto"):
-        found.update(_WORD.findall(path.read_text()))
+    for pattern in ("protos/**/*.proto", "deploy/**/*.yaml", "deploy/**/*.env", "deploy/**/Dockerfile"):
+        for path in ROOT.glob(pattern):
+            found.update(_WORD.findall(path.read_text()))
     return frozenset(found)
 
 
