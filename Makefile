@@ -73,7 +73,7 @@ test-transcoding: install tools  ## Ask Envoy and the gateway the same things, a
 	@$(BIN)/pytest -q tests/transcoding
 
 .PHONY: test-scaling
-test-scaling: install  ## See how soon a new replica gets its share of the calls (3 minutes, mostly of waiting)
+test-scaling: install  ## See how soon a new replica gets its share of the calls (a minute and a half, of waiting)
 	@$(BIN)/pytest -q -s tests/scaling
 
 # SEED=N repeats a run as far as the operating system allows; ONLY=kills,sqs runs these scenarios.
