@@ -23,10 +23,12 @@ _PATH = re.compile(r"(?:\.env\.example|[\w.{},*-]+(?:/[\w.{},*-]+)*/?)")
 OF_OTHERS = {
     "CERTIFICATE_VERIFY_FAILED": "BoringSSL's words",
     "WRONG_VERSION_NUMBER": "BoringSSL's words",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE": "a key that OpenTelemetry reads by itself",
+    "OTEL_EXPORTER_OTLP_HEADERS": "a key that OpenTelemetry reads by itself",
     "RPC_RESPONSE_STANDARD_NAME": "a rule of buf",
     "UPPER_SNAKE_CASE": "a way to write",
 }
-"""In the form of an environment key, and none."""
+"""In the form of an environment key, and none of ours."""
 
 MADE_BY_RUNNING = (".local", ".venv", ".venv-tools")
 """Folders whose files are not in the tree."""
