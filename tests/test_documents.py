@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import known
 from tests.documents.document import Document, read
 from tests.documents.findings import findings
 from tests.documents.known import ROOT
@@ -41,6 +42,15 @@ def test_everything_that_it_names_is_there(path: Path) -> None:
 )
 def test_a_wrong_name_is_found(text: str, finding: str) -> None:
     assert findings(Document(ROOT / "README.md", text)) == [finding]
+
+
+def test_a_wrong_alert_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("groups: [{name: orders, rules: [{alert: OrderMeshQueueLag, expr: up}]}]")
+    monkeypatch.setattr(known, "alerts", lambda: known.alerts_in(rules))
+    document = Document(ROOT / "README.md", "# OrderMeshQueueLag\n\n`OrderMeshQueueLagg`\n\n# OrderMeshLag\n")
+
+    assert findings(document) == ["OrderMeshLag is no alert", "OrderMeshQueueLagg is no alert"]
 
 
 def test_right_names_are_taken() -> None:

@@ -40,13 +40,18 @@ class Document:
         return _LINK.findall(_SPAN.sub("", self.prose))
 
     @cached_property
+    def headings(self) -> list[str]:
+        """Its headings, as they are written."""
+        return _HEADING.findall(self.prose)
+
+    @cached_property
     def anchors(self) -> set[str]:
         """What a link may name behind ``#``: headings, as GitHub writes them."""
         return set(self._slugs())
 
     def _slugs(self) -> Iterator[str]:
         seen: dict[str, int] = {}
-        for heading in _HEADING.findall(self.prose):
+        for heading in self.headings:
             words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").lower()
             slug = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
             number = seen.get(slug, 0)

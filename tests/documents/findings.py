@@ -78,7 +78,7 @@ def _metrics(document: Document) -> Iterator[str]:
 
 def _alerts(document: Document) -> Iterator[str]:
     alerts = known.alerts()
-    named = {span for span in document.spans if _ALERT.fullmatch(span)}
+    named = {name for name in (*document.spans, *document.headings) if _ALERT.fullmatch(name)}
     for name in sorted(named - alerts) if alerts is not None else ():
         yield f"{name} is no alert"
 

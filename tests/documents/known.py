@@ -73,9 +73,12 @@ def _called(call: ast.Call) -> str:
 @cache
 def alerts() -> frozenset[str] | None:
     """Alerts that Prometheus is told to raise; None when there are no rules here."""
-    if not RULES.exists():
-        return None
-    document = yaml.safe_load(RULES.read_text())
+    return alerts_in(RULES) if RULES.exists() else None
+
+
+def alerts_in(rules: Path) -> frozenset[str]:
+    """Those of one file, with or without Kubernetes' PrometheusRule around it."""
+    document = yaml.safe_load(rules.read_text())
     groups = document.get("spec", document)["groups"]
     return frozenset(rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule)
 
