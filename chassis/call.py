@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Literal
 
 from chassis.errors import Unauthenticated
+from chassis.tracing import Span
 
 DEADLINE_SECONDS_DEFAULT = 10.0
 
@@ -50,7 +51,8 @@ class Call:
     ``client_address`` is a REST client's own when the gateway calls for it and proves to be the gateway, else that
     of whoever is at the other end of the connection. ``client_is_hidden``: that is somebody who says to be the
     gateway and does not prove it, so it may stand for many. ``is_resumed``: the gateway, which proves to be it, goes on
-    with a stream that its client was let into before.
+    with a stream that its client was let into before. ``traceparent`` names the ``span``, if there is one, else what
+    the caller sent.
     """
 
     request_id: str
@@ -60,6 +62,7 @@ class Call:
     client_address: str = ""
     client_is_hidden: bool = False
     is_resumed: bool = False
+    span: Span | None = None
 
     def remaining_seconds(self) -> float:
         """How long somebody still waits for the answer."""

@@ -12,9 +12,11 @@ from google.protobuf.descriptor import ServiceDescriptor
 from chassis.call import DEADLINE_SECONDS_DEFAULT, current_call
 from chassis.contract import is_idempotent, process_of
 from chassis.errors import DeadlineExceeded
-from chassis.interceptors.begin import REQUEST_ID_KEY, TRACEPARENT_KEY, new_request_id
+from chassis.interceptors.begin import REQUEST_ID_KEY, new_request_id
 from chassis.renewed_channel import RenewedChannel
 from chassis.tls import Tls
+from chassis.traced_channel import TracedChannel
+from chassis.tracing import TRACEPARENT_KEY, new_traceparent
 
 MESSAGE_BYTES_MAX = 256 * 1024
 """What a request may be."""
@@ -92,8 +94,8 @@ async def open_channel(
         if address.startswith(_NAMELESS):
             options.append(("grpc.default_authority", process_of(service)))
         channel = RenewedChannel(tls, partial(grpc.aio.secure_channel, address, options=options))
-    async with channel:
-        yield channel
+    async with TracedChannel(channel) as traced:
+        yield traced
 
 
 async def call(
@@ -112,7 +114,7 @@ async def call(
     current = current_call()
     headers = [*metadata]
     if current is None:
-        headers.append((REQUEST_ID_KEY, new_request_id()))
+        headers += [(REQUEST_ID_KEY, new_request_id()), (TRACEPARENT_KEY, new_traceparent(sampled=False))]
     else:
         headers.append((REQUEST_ID_KEY, current.request_id))
         if current.traceparent:

@@ -30,8 +30,10 @@ from chassis.interceptors.chain import Chain, Layer
 from chassis.interceptors.client import know_client
 from chassis.interceptors.failures import map_errors
 from chassis.interceptors.observe import count_calls, log_calls
+from chassis.interceptors.trace import trace_calls
 from chassis.mongo import MONGO_DOWN
 from chassis.tls import Tls
+from chassis.tracing import NO_TRACER, Tracer
 
 _log = logging.getLogger(__name__)
 
@@ -110,12 +112,16 @@ class Application:
     verifier: Verifier
     prepare: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = ()
     loops: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = field(default=())
+    tracer: Tracer = NO_TRACER
 
 
-def layers(verifier: Verifier, config: ServerConfig, is_stopping: Callable[[], bool]) -> list[Layer]:
+def layers(
+    verifier: Verifier, config: ServerConfig, is_stopping: Callable[[], bool], tracer: Tracer = NO_TRACER
+) -> list[Layer]:
     """What every call passes, outermost first."""
     return [
         begin(),  # first: everything below knows the request's id and deadline
+        trace_calls(tracer),  # outside `log_calls`: the line names the trace also when it begins here
         log_calls(),  # outside `map_errors`: the line has the code that the caller saw
         count_calls(),  # the same for the metrics
         map_errors(),  # outside all that may refuse: one place makes statuses
@@ -134,7 +140,8 @@ class Server:
     def __init__(self, config: ServerConfig, application: Application) -> None:
         descriptors = [service.descriptor for service in application.services]
         self._is_stopping = False
-        chain = Chain(methods_of(descriptors), layers(application.verifier, config, lambda: self._is_stopping))
+        around = layers(application.verifier, config, lambda: self._is_stopping, application.tracer)
+        chain = Chain(methods_of(descriptors), around)
         self._config = config
         self._names = [descriptor.full_name for descriptor in descriptors]
         self._health = health.aio.HealthServicer()

@@ -13,6 +13,7 @@ from chassis.clock import SystemClock
 from chassis.mesh import ServiceToken, require_own_name
 from chassis.rate_limits import RateLimits
 from chassis.redis_counts import open_redis_counts
+from chassis.tracing import NO_TRACER, Tracer, open_tracer
 from gateway.asgi import Gateway
 from gateway.client_address import TrustedProxies
 from gateway.client_limits import ClientLimit
@@ -54,6 +55,7 @@ def build_gateway(
     origins: Origins = NO_ORIGINS,
     client_limit: ClientLimit | None = None,
     streams_max: int = STREAMS_MAX,
+    tracer: Tracer = NO_TRACER,
 ) -> Gateway:
     """The application over services and the channels to them, both by name.
 
@@ -77,7 +79,7 @@ def build_gateway(
     own: Sequence[Endpoint] = (Alive(), Ready(backends, REQUIRED), *documentation(services))
     for own_endpoint in own:
         router.add("GET", parse_template(own_endpoint.route), own_endpoint)
-    return Gateway(router, trusted_proxies, origins=origins, client_limit=client_limit, streams=streams)
+    return Gateway(router, trusted_proxies, origins=origins, client_limit=client_limit, streams=streams, tracer=tracer)
 
 
 @asynccontextmanager
@@ -94,6 +96,7 @@ async def open_gateway(config: GatewayConfig) -> AsyncIterator[Gateway]:
     }
     require_own_name(config.mesh, config.tls)
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(open_tracer(config.tracing))  # first: the last spans come at the end
         channels: dict[str, grpc.aio.Channel] = {}
         for name, service in SERVICES.items():
             channel = open_channel(addresses[name], service, config.tls, retries=True)
@@ -108,6 +111,7 @@ async def open_gateway(config: GatewayConfig) -> AsyncIterator[Gateway]:
             trusted_proxies=config.trusted_proxies,
             origins=config.cors_origins,
             client_limit=await _open_client_limit(config, stack),
+            tracer=tracer,
         )
 
 

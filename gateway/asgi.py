@@ -7,6 +7,7 @@ from http import HTTPStatus
 from time import perf_counter
 
 from chassis.call import begin_call
+from chassis.tracing import NO_TRACER, Tracer
 from gateway import problems
 from gateway.body import BodyReader
 from gateway.caching import require_unconditional, revalidate
@@ -19,6 +20,7 @@ from gateway.exchange import Endpoint, Receive, Request, Response, Scope, Send, 
 from gateway.forward import begin_request
 from gateway.head import require_sound_head
 from gateway.health import PROBES, Ready
+from gateway.request_spans import begin_span, end_span
 from gateway.router import Router
 from gateway.security_headers import secure
 from gateway.streams import Streams
@@ -51,6 +53,7 @@ class Gateway:
         bodies: BodyReader | None = None,
         requests_max: int = REQUESTS_MAX,
         streams: Streams | None = None,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         self._router = router
         self._trusted_proxies = trusted_proxies
@@ -58,6 +61,7 @@ class Gateway:
         self._bodies = bodies or BodyReader()
         self._streams = Streams() if streams is None else streams
         self._requests_max = requests_max
+        self._tracer = tracer
         self._in_flight = 0
         self._is_lame_duck = False
         self._manners: Sequence[Manner] = (
@@ -84,11 +88,12 @@ class Gateway:
         headers = header_map(scope["headers"])
         peer, _ = scope.get("client") or ("", 0)
         call = begin_request(headers, self._trusted_proxies.client_of(peer, headers.get(b"x-forwarded-for", b"")))
-        begin_call(call)
         method = scope.get("method", "GET")  # a WebSocket's handshake has no other
         request = Request(method, scope["raw_path"], scope["query_string"], headers, receive, call)
         request.http_version = scope.get("http_version", "1.1")
         request.subprotocols = scope.get("subprotocols")
+        begin_span(request, self._tracer)
+        begin_call(call)
         response, status = None, STATUS_CLIENT_GONE
         try:
             try:
@@ -107,6 +112,7 @@ class Gateway:
         finally:
             if response is not None and response.stream is not None:
                 response.stream.close()
+            end_span(request, None if response is None else int(status))
             level = logging.DEBUG if request.route in PROBES else logging.INFO
             if _access_log.isEnabledFor(level):
                 milliseconds = round((perf_counter() - begun) * 1000, 2)

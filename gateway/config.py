@@ -10,6 +10,7 @@ from chassis.mesh import MeshConfig
 from chassis.rate_limits import OFF, Limit
 from chassis.redis import RedisConfig
 from chassis.tls import Tls
+from chassis.tracing import TracingConfig
 from gateway.client_address import TrustedProxies
 from gateway.client_limits import LIMIT_NAME
 from gateway.connections import CONNECTIONS_MAX_DEFAULT
@@ -45,6 +46,7 @@ class GatewayConfig:
     inventory_address: str
     notifier_address: str
     tls: Tls | None
+    tracing: TracingConfig
     log_level: str
     log_format: str
     lame_duck_seconds: float
@@ -70,6 +72,7 @@ class GatewayConfig:
             inventory_address=env.address("INVENTORY_ADDR", "dns:///localhost:50053"),
             notifier_address=env.address("NOTIFIER_ADDR", "dns:///localhost:50054"),
             tls=Tls.read(env),
+            tracing=TracingConfig.read(env, GATEWAY),
             log_level=env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "text")),
             lame_duck_seconds=env.seconds("LAME_DUCK_SECONDS", LAME_DUCK_SECONDS_DEFAULT),

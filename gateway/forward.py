@@ -1,13 +1,13 @@
 """From HTTP headers to the call that a service sees: its metadata and its deadline."""
 
-import os
 import re
 from collections.abc import Mapping
 from time import monotonic
 
 from chassis.call import DEADLINE_SECONDS_DEFAULT, Call
 from chassis.idempotency import KEY_LENGTH_MAX, METADATA_KEY
-from chassis.interceptors.begin import is_request_id, is_traceparent, new_request_id
+from chassis.interceptors.begin import is_request_id, new_request_id
+from chassis.tracing import TRACEPARENT_KEY, is_traceparent
 from chassis.violations import Violations
 
 DEADLINE_SECONDS_MAX = 60.0
@@ -20,6 +20,7 @@ which on gRPC servers refuse calls."""
 _INVALID = "Bearer ?"
 """What services are told of a token that is too long for them to see: it is refused like any invalid one."""
 
+_TRACEPARENT = TRACEPARENT_KEY.encode()
 _TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
 _UNIT_SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH_MAX}}}")
@@ -27,12 +28,12 @@ _NOT_METADATA = re.compile(r"[^\x20-\x7e]")
 
 
 def begin_request(headers: Mapping[bytes, bytes], client_address: str) -> Call:
-    """The call that a request begins: its id and trace, new ones when it has none that can be used."""
+    """The call that a request begins: its id, a new one when it has none that can be used, and its trace, if any."""
     request_id = headers.get(b"x-request-id", b"").decode("latin-1")
-    traceparent = headers.get(b"traceparent", b"").decode("latin-1")
+    traceparent = headers.get(_TRACEPARENT, b"").decode("latin-1")
     return Call(
         request_id if is_request_id(request_id) else new_request_id(),
-        traceparent if is_traceparent(traceparent) else _new_traceparent(),
+        traceparent if is_traceparent(traceparent) else "",
         monotonic() + DEADLINE_SECONDS_DEFAULT,
         client_address=client_address,
     )
@@ -72,8 +73,3 @@ def timeout_seconds(
         found.add("grpc-timeout", "must be up to 8 digits and a unit out of H, M, S, m, u and n")
         return default_seconds
     return min(int(match[1]) * _UNIT_SECONDS[match[2]], seconds_max)
-
-
-def _new_traceparent() -> str:
-    ids = os.urandom(24).hex()
-    return f"00-{ids[:32]}-{ids[32:]}-01"

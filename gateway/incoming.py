@@ -10,7 +10,8 @@ from google.protobuf.message_factory import GetMessageClass
 
 from chassis.client_address import ADDRESS_KEY, PROOF_KEY
 from chassis.idempotency import METADATA_KEY
-from chassis.interceptors.begin import REQUEST_ID_KEY, TRACEPARENT_KEY
+from chassis.interceptors.begin import REQUEST_ID_KEY
+from chassis.tracing import TRACEPARENT_KEY
 from gateway import codec, jsontext
 from gateway.exchange import Request
 from gateway.fields import FieldPath, json_path

@@ -10,12 +10,11 @@ from chassis.call import DEADLINE_SECONDS_DEFAULT, STREAM_SECONDS_MAX, Call, beg
 from chassis.client_address import peer_address
 from chassis.contract import Method
 from chassis.interceptors.chain import Context, Layer, RpcCall
+from chassis.tracing import TRACEPARENT_KEY, is_traceparent
 
 REQUEST_ID_KEY = "x-request-id"
-TRACEPARENT_KEY = "traceparent"
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def new_request_id() -> str:
@@ -26,11 +25,6 @@ def new_request_id() -> str:
 def is_request_id(text: str) -> bool:
     """Whether a caller's own request id can be used: 1 to 128 visible ASCII characters."""
     return _REQUEST_ID.fullmatch(text) is not None
-
-
-def is_traceparent(text: str) -> bool:
-    """Whether ``text`` is a W3C trace context header."""
-    return _TRACEPARENT.fullmatch(text) is not None
 
 
 def begin() -> Layer:

@@ -61,14 +61,15 @@ def count_calls() -> Layer:
                 raise
             finally:
                 seconds.observe(perf_counter() - begun)
-                _HANDLED.labels(*labels, _code(context, cancelled=cancelled)).inc()
+                _HANDLED.labels(*labels, code_of(context, cancelled=cancelled)).inc()
 
         return counted
 
     return layer
 
 
-def _code(context: Context, *, cancelled: bool) -> str:
+def code_of(context: Context, *, cancelled: bool) -> str:
+    """The name of the code that the caller of a call that is over sees."""
     if cancelled:
         return grpc.StatusCode.CANCELLED.name
     code = context.code()
@@ -79,7 +80,7 @@ def _code(context: Context, *, cancelled: bool) -> str:
 def _fields(method: Method, context: Context, begun: float, *, cancelled: bool) -> dict[str, object]:
     fields: dict[str, object] = {
         "method": method.path,
-        "code": _code(context, cancelled=cancelled),
+        "code": code_of(context, cancelled=cancelled),
         "ms": round((perf_counter() - begun) * 1000, 2),
     }
     call = current_call()

@@ -16,6 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from chassis.channels import open_channel
 from chassis.server import Application, ServerConfig, Service, running_server
 from chassis.testing import TEST_SERVER, TestIssuer
+from chassis.tracing import NO_TRACER, Tracer
 from gateway.app import build_gateway
 from gateway.asgi import Gateway
 from gateway.client_address import TrustedProxies
@@ -92,10 +93,15 @@ class Backend:
 
 @asynccontextmanager
 async def channels_to(
-    services: Mapping[str, ServiceDescriptor], backend: Backend, config: ServerConfig = TEST_SERVER
+    services: Mapping[str, ServiceDescriptor],
+    backend: Backend,
+    config: ServerConfig = TEST_SERVER,
+    tracer: Tracer = NO_TRACER,
 ) -> AsyncIterator[dict[str, grpc.aio.Channel]]:
     """A channel to each of ``services``, all on one real server."""
-    application = Application([backend.service(service) for service in services.values()], backend.issuer.verifier)
+    application = Application(
+        [backend.service(service) for service in services.values()], backend.issuer.verifier, tracer=tracer
+    )
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(running_server(config, application, "127.0.0.1:0"))
         yield {
@@ -134,6 +140,7 @@ def gateway_to(
     origins: Origins = NO_ORIGINS,
     client_limit: ClientLimit | None = None,
     streams_max: int = STREAMS_MAX,
+    tracer: Tracer = NO_TRACER,
 ) -> Gateway:
     """A gateway that trusts these networks; without ``proof`` it cannot say who it is."""
     proxies = TrustedProxies(tuple(ip_network(network) for network in trusted))
@@ -145,6 +152,7 @@ def gateway_to(
         origins=origins,
         client_limit=client_limit,
         streams_max=streams_max,
+        tracer=tracer,
     )
 
 

@@ -13,6 +13,7 @@ from chassis.redis_counts import open_redis_counts
 from chassis.revocations import Revocations
 from chassis.server import Application, Service
 from chassis.tokens import TokenVerifier
+from chassis.tracing import open_tracer
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 from services.auth.access_tokens import AccessTokens
@@ -80,6 +81,7 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
     clock = SystemClock()
     keys = KeyRing.derive(config.jwt_secret, config.jwt_secret_next, config.jwt_secret_previous)
     async with (
+        open_tracer(config.tracing) as tracer,
         open_database(config.mongo) as database,
         open_redis(config.redis) as redis,
         open_redis_counts(config.redis) as counts,
@@ -108,6 +110,7 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
                     ("the indexes of users and sessions", store.create_indexes),
                 ],
                 loops=[("announcements", announcer.run), ("limits", rates.keep_settled)],
+                tracer=tracer,
             )
 
 

@@ -8,6 +8,7 @@ from chassis.config import Environment, Secret
 from chassis.mongo import MongoConfig
 from chassis.redis import RedisConfig
 from chassis.server import ServerConfig
+from chassis.tracing import TracingConfig
 from services.auth.hash_parameters import HashParameters
 from services.auth.limits import LimitsConfig
 from services.auth.service_clients import ServiceClients
@@ -24,6 +25,7 @@ class AuthConfig:
     """
 
     server: ServerConfig
+    tracing: TracingConfig
     mongo: MongoConfig
     redis: RedisConfig
     jwt_secret: Secret
@@ -44,6 +46,7 @@ class AuthConfig:
         env = Environment(values)
         config = cls(
             server=ServerConfig.read(env, GRPC_PORT_DEFAULT),
+            tracing=TracingConfig.read(env, "auth"),
             mongo=MongoConfig.read(env, "auth"),
             redis=RedisConfig.read(env),
             jwt_secret=env.required_secret("JWT_SECRET"),

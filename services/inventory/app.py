@@ -14,6 +14,7 @@ from chassis.redis import open_redis
 from chassis.revocations import RevocationFeed, Revocations
 from chassis.server import Application, Service
 from chassis.tokens import TokenVerifier
+from chassis.tracing import open_tracer
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1.inventory_service_pb2_grpc import add_InventoryServiceServicer_to_server
 from services.inventory.config import InventoryConfig
@@ -38,6 +39,7 @@ async def open_inventory(config: InventoryConfig) -> AsyncIterator[Application]:
     """Open what inventory needs, in order; close it in reverse."""
     clock = SystemClock()
     async with (
+        open_tracer(config.tracing) as tracer,
         open_database(config.mongo) as database,
         open_auth(config.mesh, config.server.tls) as auth,
         open_redis(config.redis) as redis,
@@ -60,4 +62,5 @@ async def open_inventory(config: InventoryConfig) -> AsyncIterator[Application]:
                     ("revocations", RevocationFeed(redis, revocations).run),
                     ("expiry", partial(expire_holds, store, writer, clock, config.hold_seconds)),
                 ],
+                tracer=tracer,
             )

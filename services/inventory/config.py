@@ -9,6 +9,7 @@ from chassis.mesh import MeshConfig
 from chassis.mongo import MongoConfig
 from chassis.redis import RedisConfig
 from chassis.server import ServerConfig
+from chassis.tracing import TracingConfig
 
 GRPC_PORT_DEFAULT = 50053
 HOLD_SECONDS_DEFAULT = 900.0
@@ -19,6 +20,7 @@ class InventoryConfig:
     """Inventory's configuration. ``hold_seconds`` is how long stock is held for an order."""
 
     server: ServerConfig
+    tracing: TracingConfig
     mongo: MongoConfig
     mesh: MeshConfig
     redis: RedisConfig
@@ -33,6 +35,7 @@ class InventoryConfig:
         env = Environment(values)
         config = cls(
             server=ServerConfig.read(env, GRPC_PORT_DEFAULT),
+            tracing=TracingConfig.read(env, "inventory"),
             mongo=MongoConfig.read(env, "inventory"),
             mesh=MeshConfig.read(env, identity=False),
             redis=RedisConfig.read(env),

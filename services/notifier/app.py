@@ -15,6 +15,7 @@ from chassis.redis import open_redis
 from chassis.revocations import RevocationFeed, Revocations
 from chassis.server import Application, Service
 from chassis.tokens import TokenVerifier
+from chassis.tracing import NO_TRACER, Tracer, open_tracer
 from ordermesh.notifier.v1 import notifier_service_pb2 as pb
 from ordermesh.notifier.v1.notifier_service_pb2_grpc import add_NotifierServiceServicer_to_server
 from ordermesh.orders.v1 import order_service_pb2 as orders_pb
@@ -69,11 +70,13 @@ def build_worker(
     limits: WorkerLimits,
     lease_seconds: float,
     send_seconds: float,
+    tracer: Tracer = NO_TRACER,
+    queue_url: str = "",
 ) -> Worker:
     """The worker around its dependencies; ``send_seconds`` is how long the mailer may take."""
     gate = Gate({Dependency.ORDERS: orders.probe, Dependency.DATABASE: store.probe, Dependency.SES: mailer.probe})
     teller = Teller(store, mailer, clock, lease_seconds, send_seconds)
-    return Worker(queue, MessageHandler(order_id_of, orders, teller).handle, gate, failures, limits)
+    return Worker(queue, MessageHandler(order_id_of, orders, teller, tracer, queue_url).handle, gate, failures, limits)
 
 
 @asynccontextmanager
@@ -82,6 +85,7 @@ async def open_notifier(config: NotifierConfig) -> AsyncIterator[Application]:
     clock = SystemClock()
     orders_service = orders_pb.DESCRIPTOR.services_by_name["OrderService"]
     async with (
+        open_tracer(config.tracing) as tracer,
         open_database(config.mongo) as database,
         open_auth(config.mesh, config.server.tls) as auth,
         open_redis(config.redis) as redis,
@@ -130,6 +134,8 @@ async def open_notifier(config: NotifierConfig) -> AsyncIterator[Application]:
             WorkerLimits(config.heartbeat_seconds, config.server.drain_seconds),
             config.lease_seconds,
             config.ses_timeout_seconds,
+            tracer,
+            config.queue_url,
         )
         yield Application(
             services=[build_notifier(store, letters, redriver, clock)],
@@ -143,4 +149,5 @@ async def open_notifier(config: NotifierConfig) -> AsyncIterator[Application]:
                 ("auth", token.renew),
             ],
             loops=[*loops, ("worker", worker.run)],
+            tracer=tracer,
         )

@@ -12,6 +12,7 @@ from chassis.mesh import MeshConfig
 from chassis.mongo import MongoConfig
 from chassis.redis import RedisConfig
 from chassis.server import ServerConfig
+from chassis.tracing import TracingConfig
 from services.notifier.notification import CLOCK_SKEW_SECONDS
 
 GRPC_PORT_DEFAULT = 50054
@@ -37,6 +38,7 @@ class NotifierConfig:
     """
 
     server: ServerConfig
+    tracing: TracingConfig
     mongo: MongoConfig
     mesh: MeshConfig
     redis: RedisConfig
@@ -59,6 +61,7 @@ class NotifierConfig:
         env = Environment(values)
         config = cls(
             server=ServerConfig.read(env, GRPC_PORT_DEFAULT),
+            tracing=TracingConfig.read(env, "notifier"),
             mongo=MongoConfig.read(env, "notifier"),
             mesh=MeshConfig.read(env, identity=True),
             redis=RedisConfig.read(env),

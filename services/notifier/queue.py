@@ -6,8 +6,6 @@ from typing import Protocol
 
 from chassis.crash_points import Port
 
-TRACEPARENT_ATTRIBUTE = "traceparent"
-
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -25,6 +25,9 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from chassis.call import current_call
+from chassis.span_attributes import AWS_REQUEST_ID, RPC_METHOD, RPC_SYSTEM_NAME
+from chassis.tracing import Kind, Span, spanning
 from services.notifier.errors import (
     Dependency,
     DependencyDown,
@@ -37,9 +40,11 @@ from services.notifier.mail import Mail
 
 if TYPE_CHECKING:
     from types_aiobotocore_sesv2 import SESV2Client
+    from types_aiobotocore_sesv2.type_defs import SendEmailResponseTypeDef
 
 CHARSET = "UTF-8"
 SERVER_ERROR = 500
+SPAN_NAME = "SESv2/SendEmail"
 RECIPIENT_LENGTH_MAX = 320
 
 _RECIPIENT = re.compile(r"[^@\s,;<>\x00-\x1f\x7f]+@[^@\s,;<>\x00-\x1f\x7f]+")
@@ -95,10 +100,21 @@ class SesMailer:
         """See the port."""
         if len(recipient) > RECIPIENT_LENGTH_MAX or not _RECIPIENT.fullmatch(recipient):
             raise MailRefused("the order has no usable address")
+        span = _begin_span()
+        with spanning(span):
+            answer = await self._send(recipient, mail)
+            if span is not None:
+                span.set({AWS_REQUEST_ID: answer.get("ResponseMetadata", {}).get("RequestId", "")})
+        message_id = answer.get("MessageId", "")
+        if not message_id:
+            raise MailUnconfirmed("answers with no id of a mail")
+        return message_id
+
+    async def _send(self, recipient: str, mail: Mail) -> "SendEmailResponseTypeDef":
         try:
             # botocore bounds connecting and reading, each for itself; the lease needs a bound of the whole.
             async with asyncio.timeout(self._timeout_seconds):
-                answer = await self._client.send_email(
+                return await self._client.send_email(
                     FromEmailAddress=self._sender,
                     Destination={"ToAddresses": [recipient]},
                     Content={
@@ -118,10 +134,6 @@ class SesMailer:
         except (BotoCoreError, TimeoutError, OSError) as error:
             why = f"does not answer ({type(error).__name__})"
             raise (DependencyDown(Dependency.SES, why) if _was_not_sent(error) else MailUnconfirmed(why)) from error
-        message_id = answer.get("MessageId", "")
-        if not message_id:
-            raise MailUnconfirmed("answers with no id of a mail")
-        return message_id
 
     async def probe(self) -> None:
         """See the port: the sender, its domain or a domain above is an identity that may send."""
@@ -150,6 +162,13 @@ def identities_of(sender: str) -> list[str]:
     address = parseaddr(sender)[1]
     labels = address.rpartition("@")[2].split(".")
     return [address, *(".".join(labels[i:]) for i in range(max(1, len(labels) - 1)))]
+
+
+def _begin_span() -> Span | None:
+    call = current_call()
+    if call is None or call.span is None:
+        return None
+    return call.span.child(SPAN_NAME, Kind.CLIENT, {RPC_SYSTEM_NAME: "aws-api", RPC_METHOD: SPAN_NAME})
 
 
 def _meaning_of(error: ClientError) -> MailRefused | DependencyDown:

@@ -14,6 +14,7 @@ from chassis.redis import open_redis
 from chassis.revocations import RevocationFeed, Revocations
 from chassis.server import Application, Service
 from chassis.tokens import TokenVerifier
+from chassis.tracing import open_tracer
 from ordermesh.inventory.v1 import inventory_service_pb2
 from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from ordermesh.orders.v1 import order_service_pb2 as pb
@@ -58,6 +59,7 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
     """Open what orders needs, in order; close it in reverse."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(open_tracer(config.tracing))
         database = await stack.enter_async_context(open_database(config.mongo))
         cache_redis = await stack.enter_async_context(
             open_redis(config.redis, timeout_seconds=CACHE_SECONDS_MAX, connections_max=CACHE_CONNECTIONS_MAX)
@@ -82,7 +84,7 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
         revocations = Revocations(clock)
         store = around(MongoStore(database, config.sweep), STORE_PORT)
         stock = around(GrpcStock(InventoryServiceStub(channel), token), STOCK_PORT)
-        queue = around(SqsQueue(sqs, config.queue_url), QUEUE_PORT)
+        queue = around(SqsQueue(sqs, config.queue_url, tracer), QUEUE_PORT)
         cache = around(RedisCache(cache_redis), CACHE_PORT)
         depth_max = config.queue_depth_max
         relay = Relay(store, queue, clock, config.relay_lease, depth_max)
@@ -106,4 +108,5 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
                 ("watched orders", watchers.read),
                 ("sweep", partial(sweep.run, config.sweep)),
             ],
+            tracer=tracer,
         )

@@ -11,6 +11,7 @@ from chassis.mesh import MeshConfig
 from chassis.mongo import MongoConfig
 from chassis.redis import RedisConfig
 from chassis.server import ServerConfig
+from chassis.tracing import TracingConfig
 from services.orders.store import SweepTimes
 
 GRPC_PORT_DEFAULT = 50052
@@ -29,6 +30,7 @@ class OrdersConfig:
     """
 
     server: ServerConfig
+    tracing: TracingConfig
     mongo: MongoConfig
     mesh: MeshConfig
     aws: AwsConfig
@@ -48,6 +50,7 @@ class OrdersConfig:
         env = Environment(values)
         config = cls(
             server=ServerConfig.read(env, GRPC_PORT_DEFAULT),
+            tracing=TracingConfig.read(env, "orders"),
             mongo=MongoConfig.read(env, "orders"),
             mesh=MeshConfig.read(env, identity=True),
             aws=AwsConfig.read(env),

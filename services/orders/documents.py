@@ -31,6 +31,7 @@ def order_document(order: Order) -> Document:
         "version": order.version,
         "history": [change_document(change) for change in order.history],
         "pending_events": [event_document(event) for event in order.pending_events],
+        "traceparent": order.traceparent,
     }
     return document | debts_document(order.failure, order.stock, order.notification)
 
@@ -80,6 +81,7 @@ def order_from(document: Document) -> Order:
         stock=_member(StockDebt, document.get("stock")),
         notification=_member(NotificationDebt, document.get("notification")),
         pending_events=tuple(event_from(document["_id"], event) for event in document["pending_events"]),
+        traceparent=document.get("traceparent", ""),  # orders were kept without, once
     )
 
 

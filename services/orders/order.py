@@ -134,6 +134,8 @@ class Order:
     stock: StockDebt | None = None
     notification: NotificationDebt | None = None
     pending_events: tuple[Event, ...] = ()
+    traceparent: str = ""
+    """The trace that it was placed in, or empty: what is done for it much later belongs there too."""
 
     @property
     def total(self) -> Money:
@@ -163,10 +165,10 @@ class Order:
         history = self.history[:version]
         return replace(self, version=version, history=history, status=history[-1].status, failure=None)
 
-    def event(self, now: datetime, traceparent: str = "") -> Event:
+    def event(self, now: datetime) -> Event:
         """What to publish about the order as it is."""
         type_ = EventType.CANCELLED if self.status is Status.CANCELLED else EventType.CREATED
-        return Event(f"{self.order_id}:{self.version}", type_, self.order_id, self.version, now, traceparent)
+        return Event(f"{self.order_id}:{self.version}", type_, self.order_id, self.version, now, self.traceparent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ def place(
         version=1,
         history=(StatusChange(Status.PENDING, now),),
         pending_events=(created,),
+        traceparent=traceparent,
     )
 
 

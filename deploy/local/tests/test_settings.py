@@ -108,6 +108,13 @@ def test_a_service_shows_metrics_where_it_is_told_to(tmp_path: Path) -> None:
         Settings.read({"AUTH_METRICS_PORT": "none"})
 
 
+def test_every_process_is_told_where_traces_go(tmp_path: Path) -> None:
+    keys = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", "OTEL_TRACES_SAMPLER": "always_off"}
+    told = mesh_environments(Settings.read(keys), kept_secrets(StateDirectory(tmp_path)))
+
+    assert {name: {key: told[name].get(key) for key in keys} for name in told} == dict.fromkeys(told, keys)
+
+
 def test_an_isolated_stack_ignores_what_the_environment_names() -> None:
     foreign = {"MONGO_URI": "mongodb://db.example.com/", "REDIS_HOST": "cache", "AWS_ENDPOINT_URL": "http://aws"}
 

@@ -7,15 +7,23 @@ from uuid import uuid4
 
 import pytest
 from google.protobuf.json_format import Parse
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from chassis.aws import open_aws_client
+from chassis.exported_spans import ExportingTracer
+from chassis.tracing import TracingConfig
 from deploy.local.moto_server import LocalAws
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.orders.order import Event, EventType
 from services.orders.relay import QueueUnavailable
-from services.orders.sqs_queue import SqsQueue
+from services.orders.sqs_queue import NOT_TAKEN, SqsQueue
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def event(number: int, traceparent: str) -> Event:
+    return Event(f"o-{number}:1", EventType.CREATED, f"o-{number}", 1, NOON, traceparent)
 
 
 @pytest.fixture
@@ -95,3 +103,58 @@ async def test_a_queue_that_is_not_there_is_unavailable(sqs: Any, queue_url: str
         await queue.publish([Event("o-1:1", EventType.CREATED, "o-1", 1, NOON, "")])
     with pytest.raises(QueueUnavailable):
         await queue.depth()
+
+
+class Ended(SpanProcessor):
+    """Keeps the spans that ended."""
+
+    def __init__(self) -> None:
+        self.spans: list[ReadableSpan] = []
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.spans.append(span)
+
+
+async def test_a_message_names_the_span_that_sent_it_and_an_event_without_a_trace_has_none(
+    sqs: Any, queue_url: str
+) -> None:
+    ended = Ended()
+    queue = SqsQueue(sqs, queue_url, ExportingTracer(TracingConfig("orders"), ended))
+
+    await queue.publish([event(1, TRACEPARENT), event(2, "")])
+
+    answer = await sqs.receive_message(
+        QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=1
+    )
+    (span,) = ended.spans
+    (traced,) = (m for m in answer["Messages"] if "traceparent" in m["MessageAttributes"])
+    context = span.get_span_context()
+    assert context is not None
+    assert span.parent is not None
+    assert f"00-{context.trace_id:032x}-{span.parent.span_id:016x}-01" == TRACEPARENT
+    assert traced["MessageAttributes"]["traceparent"]["StringValue"].split("-")[2] == f"{context.span_id:016x}"
+    assert (span.attributes or {})["messaging.message.id"] == traced["MessageId"]
+    assert len(answer["Messages"]) == 2
+
+
+async def test_a_span_of_what_was_not_sent_says_why(queue_url: str) -> None:
+    class Failing:
+        async def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto's names
+            raise ConnectionResetError
+
+    class HalfTaking:
+        async def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto's names
+            return {"Successful": [{"Id": Entries[0]["Id"], "MessageId": "m-1"}], "Failed": [{"Id": Entries[1]["Id"]}]}
+
+    ended = Ended()
+    tracer = ExportingTracer(TracingConfig("orders"), ended)
+
+    await SqsQueue(HalfTaking(), queue_url, tracer).publish([event(1, TRACEPARENT), event(2, TRACEPARENT)])
+    with pytest.raises(QueueUnavailable):
+        await SqsQueue(Failing(), queue_url, tracer).publish([event(3, TRACEPARENT)])
+
+    assert [(span.attributes or {}).get("error.type") for span in ended.spans] == [
+        None,
+        NOT_TAKEN,
+        "ConnectionResetError",
+    ]

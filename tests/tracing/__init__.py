@@ -1,0 +1,1 @@
+"""Traces from one end of the mesh to the other."""
