@@ -25,6 +25,7 @@ from deploy.local.settings import Settings, isolated
 from deploy.local.stack import Stack, start_stack
 from deploy.local.state import StateDirectory
 from deploy.local.supervisor import Supervisor
+from tests.tracing.collector import Collector, open_collector
 
 reach_this_machine_directly()
 
@@ -96,13 +97,21 @@ async def database(mongo_uri: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def collector() -> AsyncIterator[Collector]:
+    """Receives the spans of the stack."""
+    async with open_collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> AsyncIterator[Stack]:
     """The whole mesh on stores of its own, with demo users and stock; nothing of the environment enters it.
 
     A test may stop, start and kill its processes, and leaves everything running.
     """
     state = StateDirectory(tmp_path_factory.mktemp("stack"))
+    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
     with state.locked():
         async with Supervisor(state, print) as supervisor:
-            yield await start_stack(Settings.read(isolated(os.environ) | QUICK), state, supervisor, print)
+            yield await start_stack(Settings.read(isolated(os.environ) | QUICK | traced), state, supervisor, print)
     shutil.rmtree(state.data("mongo"))
