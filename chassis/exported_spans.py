@@ -1,7 +1,7 @@
 """Spans that OpenTelemetry's SDK keeps and sends to a collector, by OTLP over gRPC.
 
 Nothing here holds up who makes a span: it goes into a bounded queue that a thread empties. While the collector is
-away or slow the oldest spans are dropped, and one line a minute says so.
+away or slow the oldest spans are dropped, and one line a minute says that some were.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ FLUSH_SECONDS_MAX = 0.3
 """What the last spans may take when the process stops, of the ten seconds that it has in all."""
 
 WARN_AGAIN_SECONDS = 60.0
+"""A collector is spoken of once in so many seconds. What did not even fit into the queue is not counted."""
 
 FLAGS = 0b11
 """What W3C says of a trace, and is handed on: that it is sampled, and that its id is random."""
@@ -103,9 +104,8 @@ async def open_exporting_tracer(config: TracingConfig) -> AsyncIterator[Exportin
 
     :raises ConfigError: when a key is wrong that the SDK reads by itself (OTEL_EXPORTER_OTLP_TIMEOUT and such).
     """
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # a line for each span and batch that is lost
     try:
-        exporter = _Exporter(OTLPSpanExporter(endpoint=config.endpoint), config.endpoint)
+        exporter = WatchedExporter(OTLPSpanExporter(endpoint=config.endpoint), config.endpoint)
         processor = BatchSpanProcessor(
             exporter,
             max_queue_size=SPANS_WAITING_MAX,
@@ -115,14 +115,15 @@ async def open_exporting_tracer(config: TracingConfig) -> AsyncIterator[Exportin
         tracer = ExportingTracer(config, processor)
     except Exception as error:
         raise ConfigError(f"one of the keys OTEL_* cannot be used: {error}") from error
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # a line for each span and batch that is lost
     try:
         yield tracer
     finally:
         await _flush(processor, exporter)
 
 
-class _Exporter(SpanExporter):
-    """Sends spans, and says in few lines when they do not arrive."""
+class WatchedExporter(SpanExporter):
+    """Sends spans by another exporter, and says in few lines when they do not arrive."""
 
     def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
         self._exporter = exporter
@@ -133,16 +134,16 @@ class _Exporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send them; in a thread of the processor's."""
         result = self._exporter.export(spans)
-        if result is SpanExportResult.SUCCESS:
-            if self._lost:
-                _log.warning("spans arrive at %s again; %d were lost", self._endpoint, self._lost)
-            self._lost = 0
-            self._silent_until = float("-inf")
-            return result
-        self._lost += len(spans)
-        if monotonic() >= self._silent_until:
-            _log.warning("spans do not arrive at %s, so far %d are lost", self._endpoint, self._lost)
+        has_arrived = result is SpanExportResult.SUCCESS
+        if not has_arrived:
+            self._lost += len(spans)
+        if self._lost and monotonic() >= self._silent_until:
             self._silent_until = monotonic() + WARN_AGAIN_SECONDS
+            if has_arrived:
+                _log.warning("spans arrive at %s again; at least %d were lost", self._endpoint, self._lost)
+                self._lost = 0
+            else:
+                _log.warning("spans do not arrive at %s; at least %d are lost", self._endpoint, self._lost)
         return result
 
     def shutdown(self) -> None:
@@ -150,7 +151,7 @@ class _Exporter(SpanExporter):
         self._exporter.shutdown()
 
 
-async def _flush(processor: BatchSpanProcessor, exporter: _Exporter) -> None:
+async def _flush(processor: BatchSpanProcessor, exporter: WatchedExporter) -> None:
     """Send what is left. A thread of its own waits: asyncio's would be waited for, however long it takes."""
     loop = asyncio.get_running_loop()
     flushed = asyncio.Event()

@@ -3,13 +3,17 @@
 The collector is in `tests/tracing`, with the tests of whole traces: `tests/tracing/test_collectors.py`.
 """
 
+from collections.abc import Sequence
+
 import pytest
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
+from chassis import exported_spans
 from chassis.call import Call, calling
-from chassis.exported_spans import ExportingTracer
+from chassis.exported_spans import ExportingTracer, WatchedExporter
 from chassis.span_attributes import ERROR_TYPE
 from chassis.tracing import SAMPLERS, Kind, Span, TracingConfig, spanning
 
@@ -108,6 +112,41 @@ def test_what_is_raised_is_named_by_its_class_and_never_by_its_text(exporter: In
     assert (fault.status.status_code, dict(fault.attributes or {})) == (StatusCode.ERROR, {ERROR_TYPE: "ValueError"})
     assert "ada" not in fault.to_json()
     assert (refusal.status.status_code, dict(refusal.attributes or {})) == (StatusCode.UNSET, {})
+
+
+class Collector(SpanExporter):
+    """Answers as a test says."""
+
+    def __init__(self) -> None:
+        self.result = SpanExportResult.FAILURE
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return self.result
+
+
+def test_a_collector_that_comes_and_goes_is_spoken_of_once_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(exported_spans, "monotonic", lambda: now)
+    collector = Collector()
+    exporter, span = WatchedExporter(collector, "http://c:4317"), ReadableSpan("work")
+
+    for second in range(121):
+        now = float(second)
+        collector.result = SpanExportResult.SUCCESS if second % 2 else SpanExportResult.FAILURE
+        exporter.export([span, span])
+    now += 60
+    collector.result = SpanExportResult.SUCCESS
+    exporter.export([span])
+    exporter.export([span])
+
+    assert [record.message for record in caplog.records] == [
+        "spans do not arrive at http://c:4317; at least 2 are lost",
+        "spans do not arrive at http://c:4317; at least 62 are lost",
+        "spans do not arrive at http://c:4317; at least 122 are lost",
+        "spans arrive at http://c:4317 again; at least 122 were lost",
+    ]
 
 
 def test_spanning_nothing_is_nothing() -> None:
