@@ -19,7 +19,6 @@ RPC_METHOD = "rpc.method"
 RPC_RESPONSE_STATUS_CODE = "rpc.response.status_code"
 RPC_SYSTEM_NAME = "rpc.system.name"
 
-MESSAGING_BATCH_MESSAGE_COUNT = "messaging.batch.message_count"
 MESSAGING_DESTINATION_NAME = "messaging.destination.name"
 MESSAGING_MESSAGE_ID = "messaging.message.id"
 MESSAGING_OPERATION_NAME = "messaging.operation.name"

@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.span_attributes import MESSAGING_MESSAGE_ID, of_queue
-from chassis.tracing import NO_TRACER, TRACEPARENT_KEY, Kind, Span, Tracer
+from chassis.tracing import NO_TRACER, TRACEPARENT_KEY, Kind, Span, Tracer, is_traceparent
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.orders.order import Event, EventType
 from services.orders.relay import QueueUnavailable
@@ -47,7 +47,7 @@ class SqsQueue:
         return {events[int(entry["Id"])].event_id for entry in sent}
 
     def _begin_span(self, event: Event) -> Span | None:
-        if not event.traceparent:  # nobody asked for what it tells of
+        if not is_traceparent(event.traceparent):  # nobody asked for what it tells of
             return None
         return self._tracer.begin(self._span_name, Kind.PRODUCER, event.traceparent, self._span_attributes)
 

@@ -121,20 +121,22 @@ async def test_a_message_names_the_span_that_sent_it_and_an_event_without_a_trac
     ended = Ended()
     queue = SqsQueue(sqs, queue_url, ExportingTracer(TracingConfig("orders"), ended))
 
-    await queue.publish([event(1, TRACEPARENT), event(2, "")])
+    await queue.publish([event(1, TRACEPARENT), event(2, ""), event(3, "00-none")])
 
     answer = await sqs.receive_message(
         QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=1
     )
     (span,) = ended.spans
-    (traced,) = (m for m in answer["Messages"] if "traceparent" in m["MessageAttributes"])
+    sent = {Parse(m["Body"], pb.OrderEvent()).order_id: m for m in answer["Messages"]}
+    traced = sent["o-1"]
     context = span.get_span_context()
     assert context is not None
     assert span.parent is not None
     assert f"00-{context.trace_id:032x}-{span.parent.span_id:016x}-01" == TRACEPARENT
     assert traced["MessageAttributes"]["traceparent"]["StringValue"].split("-")[2] == f"{context.span_id:016x}"
     assert (span.attributes or {})["messaging.message.id"] == traced["MessageId"]
-    assert len(answer["Messages"]) == 2
+    assert "traceparent" not in sent["o-2"]["MessageAttributes"]
+    assert sent["o-3"]["MessageAttributes"]["traceparent"]["StringValue"] == "00-none"
 
 
 async def test_a_span_of_what_was_not_sent_says_why(queue_url: str) -> None:

@@ -268,6 +268,21 @@ async def test_a_sweep_publishes_again_with_intervals_that_double(store: OrderSt
     assert gaps == [60, 30, 60, 120, 240, 480, 960, 1_920, 3_600]
 
 
+async def test_what_a_sweep_publishes_again_names_the_trace_that_the_order_was_placed_in(
+    store: OrderStore, clock: ManualClock
+) -> None:
+    await store.insert([placed("o-1", clock.now())])
+    (first,) = await store.claim_events(clock.now(), LEASE, 10)
+    await store.record_published("o-1", ["o-1:1"])
+    clock.advance(SWEEP_AGE.total_seconds())
+    (order,) = await store.overdue(clock.now(), 10)
+
+    await store.claim_overdue(order, clock.now(), publish=True)
+
+    (again,) = await store.claim_events(clock.now(), LEASE, 10)
+    assert again.traceparent == first.traceparent == "00-trace"
+
+
 async def test_an_order_is_looked_at_often_enough_to_renew_its_hold(store: OrderStore, clock: ManualClock) -> None:
     await store.insert([placed("o-1", clock.now())])
     await store.record_published("o-1", ["o-1:1"])
