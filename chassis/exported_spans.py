@@ -67,7 +67,7 @@ class ExportedSpan:
         """See the protocol."""
         self._span.set_attributes(attributes)
 
-    def name(self, name: str) -> None:
+    def rename(self, name: str) -> None:
         """See the protocol."""
         self._span.update_name(name)
 

@@ -79,7 +79,7 @@ class Span(Protocol):
         """Say more about it."""
         ...
 
-    def name(self, name: str) -> None:
+    def rename(self, name: str) -> None:
         """Call it something else than at its beginning: more is known by now."""
         ...
 

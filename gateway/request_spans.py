@@ -33,7 +33,7 @@ def end_span(request: Request, status: int | None) -> None:
     if span is None:
         return
     if request.route != NO_ROUTE:
-        span.name(f"{_method(request)} {request.route}")
+        span.rename(f"{_method(request)} {request.route}")
         span.set({HTTP_ROUTE: request.route})
     if status is not None:
         span.set({HTTP_RESPONSE_STATUS_CODE: status})
