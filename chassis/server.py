@@ -10,18 +10,16 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
 from typing import Any, Self
-from wsgiref.simple_server import WSGIServer
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import start_http_server
 
 from chassis.background import cancel_until_over, retry_until_done, running, supervise
 from chassis.channels import MESSAGE_BYTES_MAX, RECONNECT_SECONDS_MAX
 from chassis.config import ConfigError, Environment
-from chassis.contract import methods_of
+from chassis.contract import methods_of, process_of
 from chassis.errors import Unavailable, read_details
 from chassis.interceptors.authenticate import Verifier, authenticate, stay_authenticated
 from chassis.interceptors.begin import begin
@@ -31,6 +29,7 @@ from chassis.interceptors.client import know_client
 from chassis.interceptors.failures import map_errors
 from chassis.interceptors.observe import count_calls, log_calls
 from chassis.interceptors.trace import trace_calls
+from chassis.metrics_server import metrics_shown
 from chassis.mongo import MONGO_DOWN
 from chassis.tls import Tls
 from chassis.tracing import NO_TRACER, Tracer
@@ -223,7 +222,8 @@ async def serve(config: ServerConfig, application: AbstractAsyncContextManager[A
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(application)
         if config.metrics_port is not None:
-            stack.callback(_serve_metrics(config.metrics_port).shutdown)
+            process = ", ".join(process_of(service.descriptor) for service in opened.services)
+            await stack.enter_async_context(metrics_shown(config.listen_host, config.metrics_port, process))
         opened = replace(
             opened, prepare=[*opened.prepare, ("callers", partial(_sleep_until, monotonic() + FOUND_SECONDS))]
         )
@@ -252,14 +252,6 @@ async def _attempt(name: str, step: Callable[[], Awaitable[None]]) -> None:
         raise ConfigError(
             f"SERVICE_CLIENT_ID or SERVICE_CLIENT_SECRET: {name} does not know them ({reason})"
         ) from error
-
-
-def _serve_metrics(port: int) -> WSGIServer:
-    try:
-        server, _ = start_http_server(port)
-    except OSError as error:
-        raise ConfigError(f"METRICS_PORT: cannot listen on port {port}: {error.strerror}") from error
-    return server
 
 
 def _why_not(address: str, port_key: str) -> str:

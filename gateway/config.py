@@ -36,6 +36,7 @@ class GatewayConfig:
 
     listen_host: str
     port: int
+    metrics_port: int | None
     mesh: MeshConfig
     trusted_proxies: TrustedProxies
     cors_origins: Origins
@@ -62,6 +63,7 @@ class GatewayConfig:
         config = cls(
             listen_host=env.text("LISTEN_HOST", "0.0.0.0"),  # noqa: S104 - a container serves its pod's address
             port=env.port("PORT", PORT_DEFAULT),
+            metrics_port=env.port("METRICS_PORT", 9090) if env.optional("METRICS_PORT") else None,
             mesh=MeshConfig.read(env, identity=True),
             trusted_proxies=TrustedProxies.read(env),
             cors_origins=Origins.read(env),

@@ -12,10 +12,13 @@ import uvicorn
 
 from chassis import background
 from chassis.background import supervise
+from chassis.client_address import GATEWAY
 from chassis.config import ConfigError
+from chassis.metrics_server import metrics_shown
 from gateway.asgi import Gateway
 from gateway.config import GatewayConfig
 from gateway.connections import Connections, allow_descriptors
+from gateway.metrics import CONNECTIONS
 from gateway.protocol import BoundedProtocol
 from gateway.websocket_protocol import MESSAGE_BYTES_MAX, PING_SECONDS, PONG_SECONDS_MAX, BoundedWebSocketProtocol
 
@@ -38,6 +41,7 @@ async def serve(config: GatewayConfig, application: AbstractAsyncContextManager[
         lame_duck_seconds, drain_seconds = config.lame_duck_seconds, config.drain_seconds
         async with (
             application as gateway,
+            _metrics_shown(config),
             running(
                 gateway,
                 listener,
@@ -67,6 +71,7 @@ async def running(
     which does no harm with GET and with an ``Idempotency-Key``.
     """
     server = _Server(uvicorn_config(gateway, connections, drain_seconds))
+    CONNECTIONS.set_function(lambda: len(server.server_state.connections))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     sweeping = asyncio.create_task(supervise("the sweep of connections", connections.keep_swept))
     async with background.running(sweeping):
@@ -78,6 +83,15 @@ async def running(
             gateway.end_streams()
             server.should_exit = True
             await serving
+
+
+@asynccontextmanager
+async def _metrics_shown(config: GatewayConfig) -> AsyncIterator[None]:
+    if config.metrics_port is None:
+        yield
+        return
+    async with metrics_shown(config.listen_host, config.metrics_port, GATEWAY):
+        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

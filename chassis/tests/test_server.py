@@ -19,7 +19,7 @@ SOON_SECONDS = 5.0
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    with socket.create_server(("0.0.0.0", 0)) as other:  # noqa: S104 - metrics are served on every address
+    with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
 
 
@@ -35,7 +35,7 @@ async def started(config: ServerConfig) -> None:
 
 async def test_a_metrics_port_that_is_taken_is_said_by_its_key(taken_port: int) -> None:
     with pytest.raises(
-        ConfigError, match=rf"^METRICS_PORT: cannot listen on port {taken_port}: Address already in use"
+        ConfigError, match=rf"^METRICS_PORT: cannot listen on 127\.0\.0\.1:{taken_port}: Address already in use"
     ):
         await started(replace(TEST_SERVER, metrics_port=taken_port))
 

@@ -40,15 +40,15 @@ def read_ports(env: Environment) -> dict[str, Port]:
     return {name: Port(variable, env.port(variable, default)) for name, (variable, default) in PORT_VARIABLES.items()}
 
 
-def read_metrics_ports(env: Environment, services: Iterable[str]) -> dict[str, Port]:
-    """The port that each service shows its metrics on, if the environment gives it one."""
-    variables = {service: metrics_variable(service) for service in services}
+def read_metrics_ports(env: Environment, names: Iterable[str]) -> dict[str, Port]:
+    """The port that each process shows its metrics on, if the environment gives it one."""
+    variables = {name: metrics_variable(name) for name in names}
     return {name: Port(key, env.port(key, 9090)) for name, key in variables.items() if env.optional(key)}
 
 
-def metrics_variable(service: str) -> str:
-    """The variable that gives a service's metrics a port."""
-    return f"{service.upper()}_METRICS_PORT"
+def metrics_variable(name: str) -> str:
+    """The variable that gives a process's metrics a port."""
+    return f"{name.upper()}_METRICS_PORT"
 
 
 def require_free(ports: Iterable[Port]) -> None:

@@ -68,7 +68,7 @@ def mesh_processes(settings: Settings, secrets: Mapping[str, str]) -> list[Proce
         for replica, port in enumerate(settings.replica_ports(service))
     ]
     gateways = [
-        _gateway(environments["gateway"], _name("gateway", replica), port)
+        _gateway(environments["gateway"] | _metrics(settings, "gateway", replica), _name("gateway", replica), port)
         for replica, port in enumerate(settings.replica_ports("gateway"))
     ]
     return [*services, *gateways]
@@ -135,8 +135,8 @@ def _gateway(environment: Mapping[str, str], name: str, port: int) -> Process:
     )
 
 
-def _metrics(settings: Settings, service: str, replica: int) -> dict[str, str]:
-    ports = settings.metrics_ports(service)
+def _metrics(settings: Settings, process: str, replica: int) -> dict[str, str]:
+    ports = settings.metrics_ports(process)
     return {"METRICS_PORT": str(ports[replica])} if ports else {}
 
 

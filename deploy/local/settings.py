@@ -37,7 +37,7 @@ REPLICAS_MAX = 4
 class Settings:
     """What a stack runs and where.
 
-    ``metrics`` are the ports of the services that show theirs. ``own`` names the stores that the stack starts
+    ``metrics`` are the ports of the processes that show theirs. ``own`` names the stores that the stack starts
     itself; the others are somebody else's. ``values`` is the environment that all of this was read from.
     """
 
@@ -68,7 +68,7 @@ class Settings:
         settings = cls(
             values=values,
             ports=ports,
-            metrics=read_metrics_ports(env, SERVICES),
+            metrics=read_metrics_ports(env, MESH),
             replicas=replicas,
             own=frozenset(name for name in is_own if is_own[name]),
             mongo_uri=foreign_mongo or mongo_uri(ports["mongod"].number),
@@ -99,16 +99,16 @@ class Settings:
         """Every port that the stack will listen on."""
         stores = [self.ports[name] for name in self.own]
         replicas = [Port(self.ports[name].variable, port) for name in MESH for port in self.replica_ports(name)]
-        metrics = [Port(self.metrics[name].variable, port) for name in SERVICES for port in self.metrics_ports(name)]
+        metrics = [Port(self.metrics[name].variable, port) for name in MESH for port in self.metrics_ports(name)]
         return [*stores, *replicas, *metrics]
 
     def replica_ports(self, name: str) -> list[int]:
         """The ports of the replicas of a service or of the gateway."""
         return self._of_each_replica(name, self.ports[name].number)
 
-    def metrics_ports(self, service: str) -> list[int]:
-        """Where the replicas of a service show their metrics; none when it shows none."""
-        return self._of_each_replica(service, self.metrics[service].number) if service in self.metrics else []
+    def metrics_ports(self, name: str) -> list[int]:
+        """Where the replicas of a service, or of the gateway, show their metrics; none when it shows none."""
+        return self._of_each_replica(name, self.metrics[name].number) if name in self.metrics else []
 
     def _of_each_replica(self, name: str, first: int) -> list[int]:
         return [first + REPLICA_PORT_STEP * replica for replica in range(self.replicas[name])]
@@ -142,6 +142,6 @@ def _foreign_redis(env: Environment) -> str | None:
 def isolated(values: Mapping[str, str]) -> dict[str, str]:
     """The environment of a stack on free ports that touches nothing of anybody else's. Its metrics can be read."""
     replicas = range(0, REPLICAS_MAX * REPLICA_PORT_STEP, REPLICA_PORT_STEP)
-    variables = [*(variable for variable, _ in PORT_VARIABLES.values()), *map(metrics_variable, SERVICES)]
+    variables = [*(variable for variable, _ in PORT_VARIABLES.values()), *map(metrics_variable, MESH)]
     numbers = {variable: str(number) for variable, number in free_ports(variables, replicas).items()}
     return {**passed_on(values, KEPT_IN_ISOLATION), **bare_environment(values), **numbers}

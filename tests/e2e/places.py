@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from deploy.local.ports import HOST
-from deploy.local.settings import SERVICES
+from deploy.local.settings import MESH
 from deploy.local.stack import Stack
 from tests.e2e.conftest import Shop, eventually
 
@@ -33,9 +33,9 @@ async def _places(stack: Stack) -> AsyncIterator[tuple[str, str]]:
     for path in stack.state.log_files():
         yield f"the log {path.name}", path.read_text(errors="replace")
     async with httpx.AsyncClient(trust_env=False, timeout=15) as http:
-        for service in SERVICES:
-            for port in stack.settings.metrics_ports(service):
-                yield f"the metrics of {service}", (await http.get(f"http://{HOST}:{port}/metrics")).text
+        for name in MESH:
+            for port in stack.settings.metrics_ports(name):
+                yield f"the metrics of {name}", (await http.get(f"http://{HOST}:{port}/metrics")).text
         yield "SQS and SES", (await http.get(f"{stack.environment['AWS_ENDPOINT_URL']}/moto-api/data.json")).text
     async for place in _in_mongo(stack.environment["MONGO_URI"]):
         yield place
@@ -70,7 +70,7 @@ async def _everything_written(shop: Shop) -> None:
     request_id = uuid4().hex
     for path in ("/api/auth/me", "/api/orders", "/api/inventory", "/api/notifications"):
         await shop.http.get(path, headers={"x-request-id": request_id})
-    logs = [shop.stack.state.log_file(name) for name in (*SERVICES, "gateway")]
+    logs = [shop.stack.state.log_file(name) for name in MESH]
 
     async def written() -> bool:
         return all(request_id in path.read_text(errors="replace") for path in logs)

@@ -9,7 +9,7 @@ from chassis.testing_tls import TestAuthority
 from deploy.local.credentials import kept_secrets
 from deploy.local.ports import Port, require_free
 from deploy.local.services import mesh_environments, mesh_processes
-from deploy.local.settings import MESH, SERVICES, Settings, isolated
+from deploy.local.settings import MESH, Settings, isolated
 from deploy.local.state import StateDirectory
 from services.auth.config import AuthConfig
 
@@ -97,12 +97,17 @@ def test_every_wrong_key_is_named() -> None:
         Settings.read({"MONGO_PORT": "many", "ORDERS_REPLICAS": "0"})
 
 
-def test_a_service_shows_metrics_where_it_is_told_to(tmp_path: Path) -> None:
-    settings = Settings.read({"ORDERS_METRICS_PORT": "9100", "ORDERS_REPLICAS": "2"})
+def test_a_process_shows_metrics_where_it_is_told_to(tmp_path: Path) -> None:
+    told = {"ORDERS_METRICS_PORT": "9100", "ORDERS_REPLICAS": "2", "GATEWAY_METRICS_PORT": "9200"}
+    settings = Settings.read(told)
     processes = mesh_processes(settings, kept_secrets(StateDirectory(tmp_path)))
 
     shown = {process.name: process.environment.get("METRICS_PORT") for process in processes}
-    assert {name: port for name, port in shown.items() if port} == {"orders": "9100", "orders-2": "9110"}
+    assert {name: port for name, port in shown.items() if port} == {
+        "orders": "9100",
+        "orders-2": "9110",
+        "gateway": "9200",
+    }
     assert Port("ORDERS_METRICS_PORT", 9110) in settings.listening()
     with pytest.raises(ConfigError, match="AUTH_METRICS_PORT"):
         Settings.read({"AUTH_METRICS_PORT": "none"})
@@ -122,7 +127,7 @@ def test_an_isolated_stack_ignores_what_the_environment_names() -> None:
 
     assert settings.own == ALL
     assert settings.ports["gateway"].number != 5000
-    assert settings.metrics.keys() == set(SERVICES)
+    assert settings.metrics.keys() == set(MESH)
     assert settings.values["PATH"] == "/bin"
 
 
@@ -185,7 +190,7 @@ def test_replicas_of_an_isolated_stack_have_free_ports_too() -> None:
 
     settings = Settings.read(isolated({"PATH": "/bin"}) | replicas)
 
-    assert len(settings.listening()) == len(ALL) + 4 * len(MESH) + 4 * len(SERVICES)
+    assert len(settings.listening()) == len(ALL) + 2 * 4 * len(MESH)
     require_free(settings.listening())
 
 
