@@ -20,6 +20,7 @@ from gateway.exchange import Endpoint, Receive, Request, Response, Scope, Send, 
 from gateway.forward import begin_request
 from gateway.head import require_sound_head
 from gateway.health import PROBES, Ready
+from gateway.metrics import IN_FLIGHT, count_refusal, observe
 from gateway.request_spans import begin_span, end_span
 from gateway.router import Router
 from gateway.security_headers import secure
@@ -85,6 +86,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See https://asgi.readthedocs.io: one call a request."""
         begun = perf_counter()
+        IN_FLIGHT.inc()
         headers = header_map(scope["headers"])
         peer, _ = scope.get("client") or ("", 0)
         call = begin_request(headers, self._trusted_proxies.client_of(peer, headers.get(b"x-forwarded-for", b"")))
@@ -101,6 +103,7 @@ class Gateway:
             except ClientGone:
                 return
             except Exception as error:
+                count_refusal(error)
                 response = _on_error(error, request)
             except asyncio.CancelledError:
                 response = problems.render(problems.of_refusal(Stopping("this process is stopping")), request)
@@ -108,10 +111,15 @@ class Gateway:
             for manner in self._manners:
                 manner(request, response)
             status = response.status
+            if response.stream is not None:
+                observe(request, status, perf_counter() - begun)
             await _send(response, request, send)
         finally:
+            IN_FLIGHT.dec()
             if response is not None and response.stream is not None:
                 response.stream.close()
+            else:
+                observe(request, status, perf_counter() - begun)
             end_span(request, None if response is None else int(status))
             level = logging.DEBUG if request.route in PROBES else logging.INFO
             if _access_log.isEnabledFor(level):

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.body import BODY_BYTES_MAX
 from gateway.connections import Connections, Waiting
+from gateway.metrics import HEADS_REFUSED, REFUSED
 from gateway.refused import HEAD_TIMEOUT, MALFORMED, OVERLOADED, Refused, StopParsing, refused_by_parser, too_large
 from gateway.websocket_protocol import is_handshake
 
@@ -52,10 +53,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         """A client is there: it is taken in when there is room, or room can be made."""
         super().connection_made(transport)  # type: ignore[arg-type] # a server is given a Transport
-        if len(self.connections) > self._waiting.connections_max and not self._waiting.find_room():
-            self._refuse(OVERLOADED)
-        else:
-            self._wait(self._waiting.requests)
+        if len(self.connections) > self._waiting.connections_max:
+            REFUSED.labels("connections").inc()
+            if not self._waiting.find_room():
+                self._refuse(OVERLOADED)
+                return
+        self._wait(self._waiting.requests)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed."""
@@ -113,6 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if (not url.startswith(b"/") or b"#" in url) and not _OTHER_TARGET.fullmatch(url):
             raise StopParsing(MALFORMED)
         if len(self.pipeline) >= PIPELINED_REQUESTS_MAX:
+            REFUSED.labels("pipelined").inc()
             raise StopParsing(OVERLOADED)
         self._is_handshake = self.parser.should_upgrade() and self._looks_like_handshake()
         super().on_headers_complete()
@@ -248,6 +252,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, refused: Refused) -> None:
         self._is_refused = True
+        HEADS_REFUSED.labels(refused.reason).inc()
         if self._is_answering and not self._in_body:
             self.cycle.keep_alive = False  # answers that are due are given, then the connection is closed
             return

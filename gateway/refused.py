@@ -21,9 +21,10 @@ _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]+ HTTP/")
 
 
 class Refused:
-    """``answer`` is what is sent; then the connection is closed."""
+    """``answer`` is what is sent; then the connection is closed. ``reason`` is in it."""
 
     def __init__(self, status: HTTPStatus, reason: str, detail: str, code: str = "INVALID_ARGUMENT") -> None:
+        self.reason = reason
         document = {
             "type": f"urn:ordermesh:{reason}",
             "title": reason.replace("_", " ").capitalize(),

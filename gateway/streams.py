@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from gateway.errors import Stopping, TooManyStreams
+from gateway.metrics import STREAMS
 
 STREAMS_MAX = 2000
 """Streams open at once in one process: as many as one replica of a service takes. They do not count as requests."""
@@ -30,10 +31,12 @@ class Streams:
         if len(self._open) >= self._most:
             raise TooManyStreams(f"more than {self._most} streams are open")
         self._open.add(end)
+        STREAMS.set(len(self._open))
 
     def forget(self, end: End) -> None:
         """It has ended."""
         self._open.discard(end)
+        STREAMS.set(len(self._open))
 
     def end(self) -> None:
         """Tell all of them to end, and let no other one in."""
