@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 import grpc
+from prometheus_client import Counter
 
 from chassis.tls import in_short
 
@@ -21,6 +22,10 @@ ALIVE_SECONDS = 10.0
 """A loop that lived this long begins again with the smallest backoff."""
 
 CANCEL_AGAIN_SECONDS = 0.5
+
+_RESTARTS = Counter(
+    "ordermesh_loop_restarts_total", "Loops that failed, or returned, and were started again.", ("loop",)
+)
 
 
 class Backoff:
@@ -50,6 +55,7 @@ async def supervise(name: str, loop: Callable[[], Awaitable[None]]) -> None:
             _log.error("%s returned and is started again", name)
         except Exception:
             _log.exception("%s failed and is started again", name)
+        _RESTARTS.labels(name).inc()
         if monotonic() - begun > ALIVE_SECONDS:
             backoff.reset()
         await backoff.wait()

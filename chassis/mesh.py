@@ -13,6 +13,7 @@ import grpc
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt.algorithms import OKPAlgorithm
+from prometheus_client import Gauge
 
 from chassis.channels import call, open_channel
 from chassis.config import ConfigError, Environment, Secret
@@ -49,6 +50,11 @@ TOKEN_RENEW_SHARE = 0.7
 """A service token is renewed when this share of its life is over."""
 
 CALL_SECONDS = 3.0
+
+_FETCHED = Gauge(
+    "ordermesh_keys_fetched_timestamp_seconds",
+    "When auth last gave the keys that tokens are verified with, in Unix time; 0 where they were not asked for.",
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ class RemoteKeys:
             raise Unavailable("auth publishes no key")
         self._keys = keys
         self._fetched_at = asked_at
+        _FETCHED.set_to_current_time()
 
     async def keep_fresh(self) -> None:
         """Fetch again and again; to be run as a loop."""

@@ -555,7 +555,7 @@ def test_a_line_that_is_no_entry_is_named(tmp_path: Path, line: Any) -> None:
 @pytest.mark.parametrize("part", ["html", "text"])
 def test_a_mail_tells_which_order_and_kind_it_is_of(kind: Kind, part: str) -> None:
     order_id, price = "ab12cd34" * 4, Money("EUR", 5)
-    mail = render(Order(order_id, "ada@example.com", kind, [Item("Lamp", 1, price)], price))
+    mail = render(Order(order_id, "ada@example.com", NOON, kind, [Item("Lamp", 1, price)], price))
 
     record = mail_record(Mail("shop@example.com", ("ada@example.com",), mail.subject, getattr(mail, part)))
 

@@ -20,6 +20,7 @@ from passlib.context import CryptContext
 
 from services.auth.errors import HashingOverloaded
 from services.auth.hash_parameters import DEFAULT_PARAMETERS, PARALLELISM, HashParameters
+from services.auth.metrics import HASHES_PENDING, HASHES_REFUSED
 from services.auth.password_hashes import PasswordHash, UnusableHash, read_hash
 
 T = TypeVar("T")
@@ -125,12 +126,15 @@ class Passwords:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._pending >= self._pending_max:
+            HASHES_REFUSED.inc()
             raise HashingOverloaded
         self._pending += 1
+        HASHES_PENDING.set(self._pending)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._pending -= 1
+            HASHES_PENDING.set(self._pending)
 
 
 def prepared(password: str) -> str:

@@ -67,10 +67,14 @@ Decision = Reserve | Commit | Release | Expire | Adjust
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """The answer to Reserve, Commit, Release and Expire; ``created`` by this very decision."""
+    """The answer to Reserve, Commit, Release and Expire.
+
+    ``created``, ``moved`` to its state: by this very decision.
+    """
 
     reservation: Reservation
     created: bool = False
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,28 +151,29 @@ def _reserve(decision: Reserve, shelves: Shelves) -> Reserved:
         lines = _priced(decision.lines, shelves)
         new = Reservation(decision.order_id, decision.fingerprint, lines, State.HELD, decision.expire_time)
         _hold(new, shelves)
-        return Reserved(_put(new, shelves), created=True)
+        return Reserved(_put(new, shelves), created=True, moved=True)
     _check_fingerprint(known, decision.fingerprint)
     shelves.require_items(known.lines)
-    if known.state is State.EXPIRED:
+    is_renewed = known.state is State.EXPIRED
+    if is_renewed:
         _hold(known, shelves)
     if known.state in {State.EXPIRED, State.HELD}:
         expire_time = max(known.expire_time, decision.expire_time)
         known = _put(replace(known, state=State.HELD, expire_time=expire_time), shelves)
-    return Reserved(known)
+    return Reserved(known, moved=is_renewed)
 
 
 def _commit(decision: Commit, shelves: Shelves) -> Reserved:
     known = _known(decision, shelves)
     if known.state is State.EXPIRED:
         if shelves.shortages(known.lines):
-            return Reserved(_put(replace(known, state=State.RELEASED), shelves))
+            return Reserved(_put(replace(known, state=State.RELEASED), shelves), moved=True)
         _hold(known, shelves)
-    if known.state in {State.EXPIRED, State.HELD}:
-        for line in known.lines:
-            shelves.items[line.sku] = shelves.items[line.sku].sell(line.quantity)
-        known = _put(replace(known, state=State.COMMITTED), shelves)
-    return Reserved(known)
+    if known.state not in {State.EXPIRED, State.HELD}:
+        return Reserved(known)
+    for line in known.lines:
+        shelves.items[line.sku] = shelves.items[line.sku].sell(line.quantity)
+    return Reserved(_put(replace(known, state=State.COMMITTED), shelves), moved=True)
 
 
 def _release(decision: Release, shelves: Shelves) -> Reserved:
@@ -177,7 +182,8 @@ def _release(decision: Release, shelves: Shelves) -> Reserved:
         raise ReservationCommitted(known.order_id)
     if known.state is State.HELD:
         _give_back(known, shelves)
-    return Reserved(_put(replace(known, state=State.RELEASED), shelves))
+    moved = known.state is not State.RELEASED
+    return Reserved(_put(replace(known, state=State.RELEASED), shelves), moved=moved)
 
 
 def _expire(decision: Expire, shelves: Shelves) -> Reserved:
@@ -185,10 +191,10 @@ def _expire(decision: Expire, shelves: Shelves) -> Reserved:
     if known is None:
         raise ReservationNotFound(decision.order_id)
     shelves.require_items(known.lines)
-    if known.state is State.HELD and known.expire_time <= decision.now:
-        _give_back(known, shelves)
-        known = _put(replace(known, state=State.EXPIRED), shelves)
-    return Reserved(known)
+    if known.state is not State.HELD or known.expire_time > decision.now:
+        return Reserved(known)
+    _give_back(known, shelves)
+    return Reserved(_put(replace(known, state=State.EXPIRED), shelves), moved=True)
 
 
 def _adjust(adjustment: Adjustment, shelves: Shelves) -> Adjusted:

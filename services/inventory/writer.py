@@ -10,6 +10,7 @@ from collections import deque
 
 from chassis.errors import DomainError, ResourceExhausted
 from services.inventory.decisions import Adjust, Adjusted, Decision, Outcome, Reserved
+from services.inventory.metrics import GROUP_DECISIONS, GROUP_SECONDS, REFUSALS, RESERVATIONS, WAITING
 from services.inventory.store import InventoryStore
 
 WAITING_MAX = 1_000
@@ -56,6 +57,7 @@ class Writer:
             raise ResourceExhausted(f"more than {WAITING_MAX:,} decisions about stock are waiting")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((decision, future))
+        WAITING.set(len(self._waiting))
         self._wake.set()
         outcome = await future
         if isinstance(outcome, DomainError):
@@ -69,13 +71,16 @@ class Writer:
             decision, future = self._waiting.popleft()
             if not future.done():
                 group.append((decision, future))
+        WAITING.set(len(self._waiting))
         if not self._waiting:
             self._wake.clear()
         return group
 
     async def _decide(self, group: list[tuple[Decision, asyncio.Future[Outcome]]]) -> None:
+        GROUP_DECISIONS.observe(len(group))
         try:
-            outcomes = await self._store.decide([decision for decision, _ in group])
+            with GROUP_SECONDS.time():
+                outcomes = await self._store.decide([decision for decision, _ in group])
         except BaseException as error:
             for _, future in group:
                 if not future.done():
@@ -84,8 +89,16 @@ class Writer:
                 raise
             return
         for (_, future), outcome in zip(group, outcomes, strict=True):
+            _count(outcome)
             if not future.done():
                 future.set_result(outcome)
+
+
+def _count(outcome: Outcome) -> None:
+    if isinstance(outcome, DomainError):
+        REFUSALS.labels(outcome.reason).inc()
+    elif isinstance(outcome, Reserved) and outcome.moved:
+        RESERVATIONS.labels(outcome.reservation.state).inc()
 
 
 def _stopping() -> ResourceExhausted:

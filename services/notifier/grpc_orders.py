@@ -1,5 +1,6 @@
 """Orders behind its gRPC stub."""
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -101,6 +102,7 @@ def order_of(message: pb.Order) -> Order:
     return Order(
         order_id=message.order_id,
         recipient=message.email,
+        create_time=message.create_time.ToDatetime(UTC),
         outcome=outcome,
         items=[Item(item.name or item.sku, item.quantity, _money(item.unit_price)) for item in message.items],
         total=_money(message.total),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.notifier.money import Money
 from services.notifier.notification import Kind
@@ -23,10 +24,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order that has ended. ``recipient`` is the address that its customer had when placing it."""
+    """An order that has ended. ``recipient`` is the address that its customer had at ``create_time``, placing it."""
 
     order_id: str
     recipient: str
+    create_time: datetime
     outcome: Kind
     items: Sequence[Item]
     total: Money

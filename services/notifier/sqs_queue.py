@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
+from time import time
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from services.notifier.batches import Batches
 from services.notifier.errors import QueueRefused, QueueUnavailable
+from services.notifier.metrics import QUEUE_LAG
 from services.notifier.queue import Message
 
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ class SqsQueue:
 
     async def receive(self, count_max: int) -> Sequence[Message]:
         """See the port."""
-        return await _receive(self._client, self._queue_url, count_max, self._visibility_seconds)
+        found = await _receive(self._client, self._queue_url, count_max, self._visibility_seconds)
+        _observe_lag(found)
+        return [_message(message) for message in found]
 
     async def extend(self, messages: Sequence[Message]) -> None:
         """See the port."""
@@ -78,7 +82,8 @@ class SqsDeadLetterQueue:
 
     async def take(self, count_max: int) -> Sequence[Message]:
         """See the port."""
-        return await _receive(self._client, self._queue_url, count_max, self._visibility_seconds)
+        found = await _receive(self._client, self._queue_url, count_max, self._visibility_seconds)
+        return [_message(message) for message in found]
 
     async def remove(self, message: Message) -> None:
         """See the port."""
@@ -105,7 +110,9 @@ class SqsRedriveQueue:
         return answer["MessageId"]
 
 
-async def _receive(client: "SQSClient", queue_url: str, count_max: int, visibility_seconds: int) -> Sequence[Message]:
+async def _receive(
+    client: "SQSClient", queue_url: str, count_max: int, visibility_seconds: int
+) -> "Sequence[MessageTypeDef]":
     with _answering():
         answer = await client.receive_message(
             QueueUrl=queue_url,
@@ -113,9 +120,9 @@ async def _receive(client: "SQSClient", queue_url: str, count_max: int, visibili
             WaitTimeSeconds=RECEIVE_WAIT_SECONDS,
             VisibilityTimeout=visibility_seconds,
             MessageAttributeNames=["All"],
-            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
         )
-    return [_message(message) for message in answer.get("Messages", [])]
+    return answer.get("Messages", [])
 
 
 async def _delete_batch(client: "SQSClient", queue_url: str, messages: Sequence[Message]) -> None:
@@ -144,6 +151,15 @@ def _report(what: str, messages: Sequence[Message], failed: "Iterable[BatchResul
     for entry in failed:
         message = messages[int(entry["Id"])]
         _log.warning("%s: %s", what, entry["Code"], extra={"fields": {"message_id": message.message_id}})
+
+
+def _observe_lag(messages: "Iterable[MessageTypeDef]") -> None:
+    """How long messages waited that come for the first time; one that comes again was late for another reason."""
+    now = time()
+    for message in messages:
+        said = message.get("Attributes", {})
+        if said.get("ApproximateReceiveCount") == "1" and "SentTimestamp" in said:
+            QUEUE_LAG.observe(max(0.0, now - int(said["SentTimestamp"]) / 1000))
 
 
 def _message(message: "MessageTypeDef") -> Message:

@@ -16,7 +16,7 @@ from services.notifier.errors import (
 )
 from services.notifier.mail import render
 from services.notifier.mailer import Mailer
-from services.notifier.metrics import MAILS, MAILS_REPEATED, MARKS_LOST
+from services.notifier.metrics import ACCEPT_TO_MAIL, MAILS, MAILS_REPEATED, MARKS_LOST
 from services.notifier.notification import Lease, Notification
 from services.notifier.order import Order
 from services.notifier.store import NotificationStore
@@ -87,6 +87,7 @@ class Teller:
             raise
         else:
             MAILS.labels(order.outcome, "sent").inc()
+            ACCEPT_TO_MAIL.labels(order.outcome).observe((self._clock.now() - order.create_time).total_seconds())
             await self._mark(lease, partial(self._store.mark_sent, lease, message_id, self._clock.now()))
             _log.info("mail sent", extra={"fields": {**_fields(lease), "mail_id": message_id}})
 

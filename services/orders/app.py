@@ -30,6 +30,7 @@ from services.orders.sqs_queue import SqsQueue
 from services.orders.stock import STOCK_PORT, Stock
 from services.orders.store import STORE_PORT, OrderStore
 from services.orders.sweep import Sweep
+from services.orders.watch_outbox import watch_outbox
 from services.orders.watchers import Watchers
 
 CACHE_SECONDS_MAX = 0.05
@@ -103,6 +104,7 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
                 ("keys", keys.keep_fresh),
                 ("revocations", RevocationFeed(redis, revocations).run),
                 ("relay", relay.run),
+                ("outbox", partial(watch_outbox, store, clock)),
                 ("changes of others", watchers.hear),
                 ("changes for others", watchers.tell),
                 ("watched orders", watchers.read),

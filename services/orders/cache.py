@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from chassis.crash_points import Port
 from chassis.mongo import Document
 from services.orders.documents import order_document, order_from
+from services.orders.metrics import CACHE_PAUSED, CACHE_READS
 from services.orders.order import Order
 
 CACHE_SECONDS = 600
@@ -84,14 +85,18 @@ class RedisCache:
     async def get(self, order_id: str) -> Order | None:
         """See :class:`OrderCache`."""
         if monotonic() < self._paused_until:
+            CACHE_READS.labels("paused").inc()
             return None
         try:
             encoded = await self._redis.get(f"order:{order_id}")
         except (RedisError, OSError) as error:
             self._note_failure(error)
+            CACHE_READS.labels("failed").inc()
             return None
-        self._failures = 0
-        return None if encoded is None else _decoded(cast(bytes, encoded))
+        self._note_answer()
+        order = None if encoded is None else _decoded(cast(bytes, encoded))
+        CACHE_READS.labels("miss" if order is None else "hit").inc()
+        return order
 
     async def put(self, order: Order) -> None:
         """See :class:`OrderCache`."""
@@ -103,11 +108,16 @@ class RedisCache:
         except (RedisError, OSError) as error:
             self._note_failure(error)
         else:
-            self._failures = 0
+            self._note_answer()
+
+    def _note_answer(self) -> None:
+        self._failures = 0
+        CACHE_PAUSED.set(0)
 
     def _note_failure(self, error: Exception) -> None:
         self._failures += 1
         if self._failures >= FAILURES_MAX:
             self._failures = 0
             self._paused_until = monotonic() + PAUSE_SECONDS
+            CACHE_PAUSED.set(1)
             _log.warning("redis is not asked for %.0f s: %s", PAUSE_SECONDS, type(error).__name__)

@@ -7,6 +7,7 @@ from chassis.background import finish
 from chassis.call import Identity
 from chassis.clock import Clock
 from chassis.errors import DomainError
+from services.orders.counted import apply_counted
 from services.orders.errors import OrderNotCancellable
 from services.orders.get_order import owned
 from services.orders.order import Order, Status, cancel
@@ -33,7 +34,7 @@ async def cancel_order(
     """
     order = owned(await store.get(order_id), customer)
     if order.status is Status.PENDING:
-        moved = await finish(store.apply(cancel(order, clock.now(), traceparent)))
+        moved = await finish(apply_counted(store, cancel(order, clock.now(), traceparent)))
         if moved:
             show_moved(moved)
         order = moved or owned(await store.get(order_id), customer)

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from chassis.background import finish
 from chassis.call import Identity
 from chassis.clock import Clock
+from chassis.errors import DomainError
 from chassis.idempotency import resolve_key
 from chassis.violations import Violations
+from services.orders.counted import insert_counted
 from services.orders.errors import IdempotencyKeyReused, OutOfStock
+from services.orders.metrics import REFUSALS, REPLAYS
 from services.orders.order import (
     LINES_MAX,
     QUANTITY_MAX,
@@ -54,6 +57,19 @@ async def create_order(
     store: OrderStore, stock: Stock, clock: Clock, wake_relay: Callable[[], None], request: OrderRequest
 ) -> Placed:
     """Place an order, or find the one that this customer's key stands for."""
+    try:
+        placed = await _place_or_find(store, stock, clock, wake_relay, request)
+    except DomainError as refusal:
+        REFUSALS.labels(refusal.reason).inc()
+        raise
+    if placed.replayed:
+        REPLAYS.inc()
+    return placed
+
+
+async def _place_or_find(
+    store: OrderStore, stock: Stock, clock: Clock, wake_relay: Callable[[], None], request: OrderRequest
+) -> Placed:
     key = _check(request)
     order_id, fingerprint = order_id_of(request.customer.subject, key), fingerprint_of(request.lines)
     hold = await _hold_or_none(store, stock, order_id, fingerprint, request.lines)
@@ -72,8 +88,7 @@ async def create_order(
         now=clock.now(),
         traceparent=request.traceparent,
     )
-    (inserted,) = await finish(store.insert([order]))
-    if inserted:
+    if await finish(insert_counted(store, order)):
         wake_relay()
         return Placed(order, replayed=False)
     twin = await store.get(order_id)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from chassis.pages import Page, time_key
 from services.orders.order import Event, Move, NotificationDebt, Order, StockDebt
-from services.orders.store import SweepTimes
+from services.orders.store import OUTBOX_ORDERS_MAX, Outbox, SweepTimes
 
 
 @dataclass(slots=True)
@@ -97,6 +97,12 @@ class MemoryStore:
         left = tuple(event for event in row.order.pending_events if event.event_id not in event_ids)
         row.order = replace(row.order, pending_events=left)
         row.outbox_due_time = min((event.time for event in left), default=row.outbox_due_time)
+
+    async def outbox(self) -> Outbox:
+        """See the port."""
+        waiting = [row.order.pending_events for row in self._rows.values() if row.order.pending_events]
+        oldest_time = min((events[0].time for events in waiting), default=None)
+        return Outbox(min(len(waiting), OUTBOX_ORDERS_MAX), oldest_time)
 
     async def overdue(self, now: datetime, orders_max: int) -> list[Order]:
         """See the port."""

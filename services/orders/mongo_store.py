@@ -5,7 +5,7 @@ Two scalars exist only while there is something to do, and each is the key of a 
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -23,11 +23,13 @@ from services.orders.documents import (
     order_from,
 )
 from services.orders.order import TERMINAL, Event, Move, NotificationDebt, Order, StockDebt
-from services.orders.store import SweepTimes
+from services.orders.store import OUTBOX_LOOKED_AT_MAX, OUTBOX_ORDERS_MAX, Outbox, SweepTimes
 
 _DUPLICATE_KEY = 11000
 _SWEEP_FIELDS = ("sweep_due_time", "republish_time", "republish_interval_seconds")
 _TERMINAL = sorted(TERMINAL)
+_IN_OUTBOX: Document = {"outbox_due_time": {"$gt": datetime.fromtimestamp(0, UTC)}}
+"""Bounds are counted in the index; for ``$exists`` MongoDB would read every document."""
 
 
 class MongoStore:
@@ -134,6 +136,13 @@ class MongoStore:
             {"$set": {"outbox_due_time": due, "outbox_claim": claim}},
         ]
         await self._orders.update_one({"_id": order_id}, update)
+
+    async def outbox(self) -> Outbox:
+        """See the port. Nearly always it is empty, and both queries find that out in the index."""
+        count = await self._orders.count_documents(_IN_OUTBOX, limit=OUTBOX_ORDERS_MAX)
+        next_first = self._orders.find(_IN_OUTBOX, {"pending_events.time": 1}).sort("outbox_due_time", ASCENDING)
+        waiting = [document["pending_events"] async for document in next_first.limit(OUTBOX_LOOKED_AT_MAX)]
+        return Outbox(count, min((event["time"] for events in waiting for event in events), default=None))
 
     async def overdue(self, now: datetime, orders_max: int) -> list[Order]:
         """See the port."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from chassis.background import finish
 from chassis.clock import Clock
 from services.orders.cache import OrderCache
+from services.orders.counted import apply_counted
 from services.orders.errors import OrderNotFound, OrderNotTerminal
 from services.orders.order import Failure, Move, Order, Status, StockDebt, begin, complete, fail
 from services.orders.stock import Stock
@@ -36,7 +37,7 @@ async def process_order(
     for _ in range(STEPS_MAX):
         if order.status.is_terminal:
             break
-        moved = await finish(store.apply(await _next_move(stock, clock, order)))
+        moved = await finish(apply_counted(store, await _next_move(stock, clock, order)))
         if moved:
             show_moved(moved)
         order = moved or await _get(store, order_id)

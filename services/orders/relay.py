@@ -17,6 +17,7 @@ from typing import Protocol
 from chassis.background import Backoff
 from chassis.clock import Clock
 from chassis.crash_points import Port
+from services.orders.metrics import EVENTS_PUBLISHED
 from services.orders.order import Event
 from services.orders.store import OrderStore
 
@@ -123,6 +124,7 @@ class Relay:
                 _log.warning("the queue is slow: %d events wait until they can be claimed again", len(batch))
                 return
             published = await self._queue.publish(batch)
+        EVENTS_PUBLISHED.inc(len(published))
         if len(published) < len(batch):
             _log.warning("the queue refused %d of %d events", len(batch) - len(published), len(batch))
         sent = sorted((event for event in batch if event.event_id in published), key=lambda event: event.order_id)

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis.span_attributes import MESSAGING_MESSAGE_ID, of_queue
 from chassis.tracing import NO_TRACER, TRACEPARENT_KEY, Kind, Span, Tracer, is_traceparent
 from ordermesh.orders.v1 import order_service_pb2 as pb
+from services.orders.metrics import QUEUE_DEPTH
 from services.orders.order import Event, EventType
 from services.orders.relay import QueueUnavailable
 
@@ -58,7 +59,9 @@ class SqsQueue:
             answer = await self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=[name])
         except (BotoCoreError, ClientError, OSError) as error:
             raise QueueUnavailable(type(error).__name__) from error
-        return int(answer["Attributes"][name])
+        depth = int(answer["Attributes"][name])
+        QUEUE_DEPTH.set(depth)
+        return depth
 
 
 def _end_spans(spans: Sequence[Span | None], message_ids: Mapping[int, str], fault: str) -> None:

@@ -48,6 +48,22 @@ class SweepTimes:
         return min(self.first_interval, self.renew)
 
 
+OUTBOX_ORDERS_MAX = 10_000
+"""So many orders in the outbox are counted; what is more is not told apart."""
+
+OUTBOX_LOOKED_AT_MAX = 500
+"""In so many of them the oldest event is looked for: those that are published next. When more wait, in an outage, an
+older one may stand behind them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """How many orders have events to publish (at most ``OUTBOX_ORDERS_MAX``), and when the oldest of these happened."""
+
+    orders: int
+    oldest_time: datetime | None
+
+
 class OrderStore(Protocol):
     """What orders needs kept. What a method answered is durable. A store is made with its SweepTimes."""
 
@@ -90,6 +106,10 @@ class OrderStore(Protocol):
         """Forget events that the queue has."""
         ...
 
+    async def outbox(self) -> Outbox:
+        """What waits to be published."""
+        ...
+
     async def overdue(self, now: datetime, orders_max: int) -> list[Order]:
         """Orders that are not settled and should be looked at by ``now``."""
         ...
@@ -115,5 +135,5 @@ STORE_PORT = Port(
         "record_published",
         "claim_overdue",
     ),
-    reads=("get", "get_many", "list_by_user", "overdue"),
+    reads=("get", "get_many", "list_by_user", "outbox", "overdue"),
 )

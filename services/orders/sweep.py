@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from chassis.clock import Clock
 from chassis.errors import DomainError
+from services.orders.metrics import ORDERS_SWEPT
 from services.orders.order import Order
 from services.orders.relay import Queue, QueueUnavailable, Relay
 from services.orders.stock import Stock
@@ -60,6 +61,7 @@ class Sweep:
 
         swept = sum(await asyncio.gather(*(look_after(order) for order in overdue)))
         if swept:
+            ORDERS_SWEPT.inc(swept)
             _log.warning("%d orders are overdue%s", swept, "" if publish else "; the queue is late or away")
             self.relay.wake()
         return swept

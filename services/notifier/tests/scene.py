@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -32,6 +33,7 @@ PATIENCE_SECONDS = 10.0
 def order(order_id: str = "ab12cd34ef567890", outcome: Kind = Kind.PROCESSED, **changes: Any) -> Order:
     fields: dict[str, Any] = {
         "recipient": "ada@example.com",
+        "create_time": datetime(2026, 7, 1, 12, 0, tzinfo=UTC),
         "items": [Item("Blue mug", 3, Money("EUR", 1_250)), Item("Tea", 1, Money("EUR", 5))],
         "total": Money("EUR", 3_755),
     }
