@@ -8,8 +8,10 @@ from typing import Any, Protocol, TypeVar
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
 
 from chassis.call import DEADLINE_SECONDS_DEFAULT, current_call
+from chassis.client_metrics import counting
 from chassis.contract import is_idempotent, process_of
 from chassis.errors import DeadlineExceeded
 from chassis.interceptors.begin import REQUEST_ID_KEY, new_request_id
@@ -31,7 +33,7 @@ HOP_SECONDS = 0.05
 
 _NAMELESS = ("ipv4:", "ipv6:", "unix:")
 
-Request = TypeVar("Request")
+Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response")
 
 _RETRY_POLICY = {
@@ -124,7 +126,8 @@ async def call(
             raise DeadlineExceeded("no time is left to ask another service")
     if authorization:
         headers.append(("authorization", f"Bearer {authorization}"))
-    return await rpc(request, timeout=timeout_seconds, metadata=tuple(headers))
+    with counting(request):
+        return await rpc(request, timeout=timeout_seconds, metadata=tuple(headers))
 
 
 async def call_as(

@@ -17,7 +17,7 @@ _log = logging.getLogger("ordermesh.rpc")
 _LABELS = ("grpc_type", "grpc_service", "grpc_method")
 _STARTED = Counter("grpc_server_started_total", "Calls begun.", _LABELS)
 _HANDLED = Counter("grpc_server_handled_total", "Calls answered, by code.", (*_LABELS, "grpc_code"))
-_SECONDS = Histogram("grpc_server_handling_seconds", "How long calls took.", _LABELS)
+_SECONDS = Histogram("grpc_server_handling_seconds", "How long calls took, in seconds.", _LABELS)
 
 _CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 

@@ -8,6 +8,7 @@ import pytest
 
 from chassis import background
 from chassis.background import finish, retry_until_done, running, supervise
+from chassis.tests.counted import counts
 
 
 @pytest.fixture(autouse=True)
@@ -122,3 +123,21 @@ async def test_a_cancellation_does_get_lost_in_an_answer_that_comes_in_the_same_
     task.cancel()
 
     assert await task == "an answer"
+
+
+async def test_a_loop_that_is_started_again_is_counted() -> None:
+    begun = 0
+    third = asyncio.Event()
+
+    async def loop() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            raise ValueError("once")
+        if begun == 3:
+            third.set()
+            await asyncio.Event().wait()
+
+    with counts(2, "ordermesh_loop_restarts_total", loop="a loop"):
+        async with asyncio.timeout(5), running(asyncio.create_task(supervise("a loop", loop))):
+            await third.wait()

@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
+from prometheus_client import REGISTRY
 
 from chassis.call import Call, begin_call, caller
 from chassis.channels import call, open_channel
@@ -124,3 +125,27 @@ async def test_keys_are_kept_when_auth_is_down() -> None:
 
         assert await keys.key("unknown") is None
     assert servicer.calls == 0
+
+
+def counted(code: str) -> float:
+    method = {"grpc_type": "unary", "grpc_service": AUTH.full_name, "grpc_method": "GetJsonWebKeySet"}
+    return REGISTRY.get_sample_value("grpc_client_handled_total", {**method, "grpc_code": code}) or 0.0
+
+
+async def test_a_call_is_counted_as_its_caller_saw_it() -> None:
+    servicer, codes = Moody(failures=1), ("UNAVAILABLE", "OK", "CANCELLED")
+    before = [counted(code) for code in codes]
+    async with (
+        running_server(TEST_SERVER, application(servicer, TestIssuer()), "127.0.0.1:0") as port,
+        open_channel(f"dns:///127.0.0.1:{port}", AUTH) as channel,
+    ):
+        stub = pb_grpc.AuthServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call(stub.GetJsonWebKeySet, pb.GetJsonWebKeySetRequest())
+        await call(stub.GetJsonWebKeySet, pb.GetJsonWebKeySetRequest())
+        leaving = asyncio.ensure_future(call(stub.GetJsonWebKeySet, pb.GetJsonWebKeySetRequest()))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+
+    assert [counted(code) for code in codes] == [count + 1 for count in before]

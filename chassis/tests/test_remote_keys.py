@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
+import grpc
 import pytest
 
 from chassis import mesh
@@ -13,6 +15,7 @@ from chassis.call import Call, calling
 from chassis.errors import Unavailable
 from chassis.mesh import KEY_WAITERS_MAX, KEYS_AGAIN_SECONDS, KEYS_AGE_SECONDS_MAX, RemoteKeys
 from chassis.tests.conftest import Auth, json_web_key
+from chassis.tests.counted import value
 
 
 def test_the_keys_keep_their_age_though_three_answers_of_auth_are_lost() -> None:
@@ -178,3 +181,18 @@ async def test_a_callers_deadline_does_not_end_what_others_wait_for(auth: Auth, 
 
     assert await patient is None
     assert auth.asked == 1
+
+
+async def test_the_metrics_say_when_keys_came_and_not_when_they_were_asked_for(auth: Auth, stub: Any) -> None:
+    auth.keys = [json_web_key("known")]
+    keys = RemoteKeys(stub)
+    before = time.time()
+    await keys.fetch()
+    fetched = value("ordermesh_keys_fetched_timestamp_seconds")
+    auth.is_down = True
+
+    with pytest.raises(grpc.aio.AioRpcError):
+        await keys.fetch()
+
+    assert before <= fetched <= time.time()
+    assert value("ordermesh_keys_fetched_timestamp_seconds") == fetched

@@ -4,6 +4,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
@@ -20,7 +21,7 @@ from services.notifier.order import Item, Order
 if TYPE_CHECKING:
     from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceAsyncStub
 
-Request = TypeVar("Request")
+Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response")
 
 PROBE_SECONDS = 3.0

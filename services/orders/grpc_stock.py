@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from chassis.channels import TokenSource, call_as
 from chassis.errors import InvalidArgument, ResourceExhausted, Violation, read_details
@@ -16,7 +17,7 @@ from services.orders.stock import Hold
 if TYPE_CHECKING:
     from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
 
-Request = TypeVar("Request")
+Request = TypeVar("Request", bound=Message)
 Answer = TypeVar("Answer")
 
 _log = logging.getLogger(__name__)

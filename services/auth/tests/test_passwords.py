@@ -10,6 +10,7 @@ from time import process_time
 import pytest
 from passlib.hash import argon2
 
+from chassis.tests.counted import counts, value
 from services.auth.errors import HashingOverloaded
 from services.auth.hash_parameters import HashParameters
 from services.auth.passwords import NICENESS, Passwords
@@ -128,3 +129,13 @@ async def test_a_hash_of_ours_with_other_parameters_is_replaced_too(passwords: P
 
     assert verdict.new_hash is not None
     assert verdict.new_hash.startswith("$argon2id$v=19$m=7168,t=5,p=1$")
+
+
+async def test_what_waits_and_what_is_refused_is_shown() -> None:
+    with closing(Passwords(threads=1, waiting_max=2)) as passwords, counts(2, "ordermesh_auth_hashes_refused_total"):
+        hashing = asyncio.gather(*(passwords.hash("correct horse") for _ in range(5)), return_exceptions=True)
+        await asyncio.sleep(0)
+        pending = value("ordermesh_auth_hashes_pending")
+        await hashing
+
+    assert (pending, value("ordermesh_auth_hashes_pending")) == (3, 0)

@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from chassis.aws import open_aws_client
 from chassis.exported_spans import ExportingTracer
+from chassis.tests.counted import value
 from chassis.tracing import TracingConfig
 from deploy.local.moto_server import LocalAws
 from ordermesh.orders.v1 import order_service_pb2 as pb
@@ -160,3 +161,12 @@ async def test_a_span_of_what_was_not_sent_says_why(queue_url: str) -> None:
         NOT_TAKEN,
         "ConnectionResetError",
     ]
+
+
+async def test_the_depth_that_was_asked_for_is_shown(sqs: Any, queue_url: str) -> None:
+    queue = SqsQueue(sqs, queue_url)
+    await queue.publish([Event(f"o-{n}:1", EventType.CREATED, f"o-{n}", 1, NOON, "") for n in range(3)])
+
+    depth = await queue.depth()
+
+    assert depth == value("ordermesh_orders_queue_depth") == 3

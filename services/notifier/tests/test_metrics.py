@@ -1,0 +1,56 @@
+"""What the notifier measures: how late its messages and its mails are."""
+
+import pytest
+
+from chassis.tests.counted import counts
+from services.notifier.errors import Dependency, DependencyDown
+from services.notifier.notification import Kind
+from services.notifier.sqs_queue import SqsDeadLetterQueue, SqsQueue
+from services.notifier.tests.scene import Aws, Scene
+
+LAG = "ordermesh_notifier_queue_lag_seconds"
+TO_MAIL = "ordermesh_notifier_accept_to_mail_seconds"
+
+
+async def test_a_message_is_late_by_its_first_delivery_only(aws_clients: Aws) -> None:
+    queue = SqsQueue(aws_clients.sqs, aws_clients.queue_url, 30)
+    await aws_clients.send("hello")
+
+    with counts(1, f"{LAG}_count"), counts(1, f"{LAG}_bucket", le="60.0"):
+        (first,) = await queue.receive(1)
+        await queue.give_back(first, 0)
+        (second,) = await queue.receive(1)
+
+    assert second.receive_count == 2
+
+
+async def test_a_dead_letter_is_not_late(aws_clients: Aws) -> None:
+    await aws_clients.sqs.send_message(QueueUrl=aws_clients.dead_letter_queue_url, MessageBody="poison")
+
+    with counts(0, f"{LAG}_count"):
+        await SqsDeadLetterQueue(aws_clients.sqs, aws_clients.dead_letter_queue_url, 30).take(1)
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_the_time_from_order_to_mail_is_measured_once(scene: Scene, kind: Kind) -> None:
+    placed = scene.clock.now()
+    await scene.place("o-1", kind, create_time=placed)
+    scene.clock.advance(42)
+
+    with counts(1, f"{TO_MAIL}_count", kind=kind), counts(42, f"{TO_MAIL}_sum", kind=kind):
+        async with scene.working():
+            await scene.queue.until_empty()
+            await scene.place("o-1", kind, create_time=placed)
+            await scene.queue.until_empty()
+
+
+async def test_a_mail_that_ses_does_not_take_is_measured_when_it_does(scene: Scene) -> None:
+    await scene.place("o-1", create_time=scene.clock.now())
+    scene.mailer.trouble = DependencyDown(Dependency.SES, "Throttling")
+
+    with counts(1, f"{TO_MAIL}_count", kind="processed"), counts(90, f"{TO_MAIL}_sum", kind="processed"):
+        async with scene.working():
+            await scene.mailer.until_tried(1)
+            scene.clock.advance(90)
+            scene.mailer.trouble = None
+            await scene.queue.until_empty()
