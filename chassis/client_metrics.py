@@ -22,8 +22,8 @@ _SECONDS = Histogram("grpc_client_handling_seconds", "How long calls to other se
 @contextmanager
 def counting(request: Message) -> Iterator[None]:
     """Count and time the call that the block makes with ``request``."""
-    labels = ("unary", *_method_of(request.DESCRIPTOR))
-    _STARTED.labels(*labels).inc()
+    labels, started, seconds = _series(request.DESCRIPTOR)
+    started.inc()
     begun = perf_counter()
     code = grpc.StatusCode.UNKNOWN
     try:
@@ -36,16 +36,18 @@ def counting(request: Message) -> Iterator[None]:
         code = grpc.StatusCode.CANCELLED
         raise
     finally:
-        _SECONDS.labels(*labels).observe(perf_counter() - begun)
+        seconds.observe(perf_counter() - begun)
         _HANDLED.labels(*labels, code.name).inc()
 
 
 @cache
-def _method_of(request: Descriptor) -> tuple[str, str]:
-    """The service and the method that such a request is for: no two that answer once have the same."""
-    return next(
+def _series(request: Descriptor) -> tuple[tuple[str, ...], Counter, Histogram]:
+    """The labels and series of calls with such a request: no two methods that answer once have the same one."""
+    service, method = next(
         (service.full_name, method.name)
         for service in request.file.services_by_name.values()
         for method in service.methods
         if method.input_type is request and not method.server_streaming
     )
+    labels = ("unary", service, method)
+    return labels, _STARTED.labels(*labels), _SECONDS.labels(*labels)

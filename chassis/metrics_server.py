@@ -55,7 +55,7 @@ async def metrics_shown(host: str, port: int, process: str) -> AsyncIterator[int
     _BUILD.labels(process, version("ordermesh")).set(1)
     visitors = _Visitors()
     listener = _listen(host, port)
-    server = await asyncio.start_server(visitors.serve, sock=listener, limit=HEAD_BYTES_MAX)
+    server = await asyncio.start_server(visitors.meet, sock=listener, limit=HEAD_BYTES_MAX)
     try:
         yield listener.getsockname()[1]
     finally:
@@ -71,13 +71,23 @@ class _Visitors:
         self._writing: asyncio.Task[bytes] | None = None
         self._write_at = float("-inf")
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one question and close the connection."""
-        visit = asyncio.current_task()
-        assert visit is not None, "this is awaited"
+    def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Let one in; who came first goes when there are too many."""
+        visit = asyncio.create_task(self._serve(reader, writer))
         self._present[visit] = None
+        visit.add_done_callback(lambda _: self._present.pop(visit, None))
+        visit.add_done_callback(lambda _: writer.transport.abort())  # also of one that has to go before it began
         if len(self._present) > CONNECTIONS_MAX:
-            next(iter(self._present)).cancel()
+            first = next(iter(self._present))
+            del self._present[first]  # at once: more may come before it is gone
+            first.cancel()
+
+    async def end(self) -> None:
+        """Send everybody away."""
+        await cancel_until_over(self._present, CANCEL_AGAIN_SECONDS)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one question."""
         try:
             async with asyncio.timeout(CONNECTION_SECONDS_MAX):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -86,13 +96,6 @@ class _Visitors:
                 await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             _log.debug("somebody is not shown the metrics: %s", type(error).__name__)
-        finally:
-            self._present.pop(visit)
-            writer.transport.abort()
-
-    async def end(self) -> None:
-        """Send everybody away."""
-        await cancel_until_over(self._present, CANCEL_AGAIN_SECONDS)
 
     async def _answer(self, head: bytes) -> bytes:
         verb, _, rest = head.partition(b" ")

@@ -1,6 +1,7 @@
 """What the gateway counts. No value of a label is ever a client's own word: what is unknown is one value."""
 
 from collections.abc import Mapping
+from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -50,8 +51,15 @@ HEADS_REFUSED = Counter(
 def observe(request: Request, status: int, seconds: float) -> None:
     """Count a request that is answered, or whose stream begins."""
     method = request.method if request.method in _METHODS else OTHER_METHOD
-    REQUESTS.labels(method, request.route, str(status)).inc()
-    SECONDS.labels(method, request.route).observe(seconds)
+    requests, times = _series(method, request.route, int(status))
+    requests.inc()
+    times.observe(seconds)
+
+
+@cache
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The series of such requests: remembered, there are only so many, and finding them costs as much as counting."""
+    return REQUESTS.labels(method, route, str(status)), SECONDS.labels(method, route)
 
 
 def count_refusal(error: Exception) -> None:

@@ -38,7 +38,7 @@ async def said(port: int, question: bytes) -> bytes:
 
 
 def somebody_is_served() -> bool:
-    return any("_Visitors.serve" in repr(task.get_coro()) for task in asyncio.all_tasks())
+    return any("_Visitors._serve" in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
 async def came_and_went() -> None:
@@ -84,7 +84,7 @@ async def test_a_long_head_is_not_kept(port: int) -> None:
     writer.close()
 
 
-async def test_those_who_hold_on_make_room_for_prometheus(port: int) -> None:
+async def test_those_who_hold_on_make_room_for_prometheus(port: int, caplog: pytest.LogCaptureFixture) -> None:
     held = [await connected(port) for _ in range(CONNECTIONS_MAX)]
     for _, writer in held:
         writer.write(b"GET /metrics")
@@ -92,8 +92,20 @@ async def test_those_who_hold_on_make_room_for_prometheus(port: int) -> None:
     assert (await said(port, QUESTION)).startswith(b"HTTP/1.1 200 ")
     async with asyncio.timeout(SOON_SECONDS):
         assert await held[0][0].read() == b""
+    assert caplog.messages == []
     for _, writer in held:
         writer.close()
+
+
+async def test_of_many_who_come_at_once_few_stay(port: int) -> None:
+    come = await asyncio.gather(*(connected(port) for _ in range(10 * CONNECTIONS_MAX)))
+
+    closed = asyncio.as_completed([rest_of(reader) for reader, _ in come])
+    for _ in range(9 * CONNECTIONS_MAX):
+        assert await next(closed) == b""
+    for _, writer in come:
+        writer.close()
+    await asyncio.gather(*closed)
 
 
 @pytest.mark.parametrize(
