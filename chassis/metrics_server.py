@@ -1,7 +1,7 @@
 """Shows a process's metrics to Prometheus, at ``METRICS_PORT``.
 
 Whoever can reach the port can ask as often, as slowly and as much as they like. So a connection has little to say
-and little time; what is shown is written down five times a second at most; and when too many are connected the one that
+and little time; what is shown is written down ten times a second at most; and when too many are connected the one that
 came first makes room: Prometheus is served in milliseconds, and is not kept out by those who only hold on.
 """
 
@@ -28,7 +28,7 @@ CONNECTION_SECONDS_MAX = 10.0
 
 HEAD_BYTES_MAX = 8 * 1024
 
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.1
 """From one time that everything is written down to the next: it takes milliseconds, for which calls wait."""
 
 CANCEL_AGAIN_SECONDS = 0.5
