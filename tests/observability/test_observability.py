@@ -184,6 +184,14 @@ def test_prometheus_takes_the_rules() -> None:
     promtool("check", "rules", HERE / "prometheus-rules.yaml")
 
 
+def test_prometheus_takes_what_the_dashboard_asks(tmp_path: Path) -> None:
+    asked = [target["expr"].replace("$__rate_interval", "1m") for panel in PANELS for target in panel["targets"]]
+    rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(asked)]
+    (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+
+    promtool("check", "rules", tmp_path / "panels.yaml")
+
+
 def test_the_alerts_do_what_they_are_for() -> None:
     promtool("test", "rules", HERE / "prometheus-rules.test.yaml")
 
