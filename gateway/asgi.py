@@ -86,7 +86,6 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See https://asgi.readthedocs.io: one call a request."""
         begun = perf_counter()
-        IN_FLIGHT.inc()
         headers = header_map(scope["headers"])
         peer, _ = scope.get("client") or ("", 0)
         call = begin_request(headers, self._trusted_proxies.client_of(peer, headers.get(b"x-forwarded-for", b"")))
@@ -97,6 +96,7 @@ class Gateway:
         begin_span(request, self._tracer)
         begin_call(call)
         response, status = None, STATUS_CLIENT_GONE
+        IN_FLIGHT.inc()
         try:
             try:
                 response = await self._answer(request)

@@ -43,7 +43,7 @@ REFUSED = Counter(
 )
 HEADS_REFUSED = Counter(
     "ordermesh_gateway_heads_refused_total",
-    "What was answered before there was a request, by reason. It is in no other metric.",
+    "What was refused before there was a request, by reason. None of it is among the requests.",
     ("reason",),
 )
 
