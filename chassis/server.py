@@ -45,6 +45,10 @@ to its backoff. Only then does it say that it serves, so that none of them still
 GIVE_BACK_SECONDS = 1.2
 """What a loop may take after the drain, to give back what it could not finish."""
 
+LIVENESS = "liveness"
+"""The health of this name is SERVING from listening to the end, whatever the process waits for: a kubelet asks for it
+to know whether to start the process again, which would bring back nothing that another one lacks."""
+
 _NOT_TRANSIENT = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
 
@@ -154,6 +158,7 @@ class Server:
     async def start(self, address: str) -> int:
         """Listen on ``address`` (``host:port``, port 0 picks one), not serving yet; returns the port."""
         await self._set_health(serving=False)
+        await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
         try:
             port = self._add_port(address)
         except RuntimeError as error:
@@ -184,7 +189,7 @@ class Server:
 
     async def stop(self) -> None:
         """Send newcomers away, finish what is in flight, end."""
-        await self._health.enter_graceful_shutdown()
+        await self._set_health(serving=False)
         await asyncio.sleep(self._config.lame_duck_seconds)
         self._is_stopping = True
         await self._server.stop(self._config.drain_seconds)

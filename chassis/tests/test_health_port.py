@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from chassis.background import running
 from chassis.channels import call, open_channel
 from chassis.config import ConfigError
-from chassis.server import Application, ServerConfig, Service, running_server, serve
+from chassis.server import LIVENESS, Application, ServerConfig, Service, running_server, serve
 from chassis.testing import TEST_SERVER, TestIssuer
 from chassis.testing_tls import TestAuthority
 from chassis.tests.part_of_auth import PartOfAuth
@@ -71,8 +71,8 @@ def health(channel: grpc.aio.Channel) -> Any:
     return health_pb2_grpc.HealthStub(channel)
 
 
-async def check(stub: Any) -> int:
-    answer = await stub.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=SOON_SECONDS)
+async def check(stub: Any, name: str = "") -> int:
+    answer = await stub.Check(health_pb2.HealthCheckRequest(service=name), wait_for_ready=True, timeout=SOON_SECONDS)
     return int(answer.status)
 
 
@@ -84,7 +84,7 @@ async def test_the_health_port_says_from_start_to_end_how_the_other_one_is(confi
         serving = asyncio.create_task(serve(config, opened(slow, may_serve)))
         await stack.enter_async_context(running(serving))
         seen = probe.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True)
-        said = [(await seen.read()).status]
+        said, alive = [(await seen.read()).status], [await check(probe, LIVENESS)]
         may_serve.set()
         said.append((await seen.read()).status)
         under_way = asyncio.create_task(call(pb_grpc.AuthServiceStub(channel).Register, pb.RegisterRequest()))
@@ -92,10 +92,22 @@ async def test_the_health_port_says_from_start_to_end_how_the_other_one_is(confi
         serving.cancel()
         said.append((await seen.read()).status)
         said.append(await check(probe))
+        alive.append(await check(probe, LIVENESS))
         slow.may_answer.set()
 
         assert await under_way == pb.User()
     assert said == [NOT_SERVING, SERVING, NOT_SERVING, NOT_SERVING]
+    assert alive == [SERVING, SERVING]
+
+
+async def test_a_process_that_waits_for_what_it_needs_is_alive_and_not_ready(ports: tuple[int, int]) -> None:
+    async with AsyncExitStack() as stack:
+        serving = asyncio.create_task(serve(replace(TEST_SERVER, grpc_port=ports[0]), opened(Slow(), asyncio.Event())))
+        await stack.enter_async_context(running(serving))
+        probe = health(await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{ports[0]}")))
+
+        assert await check(probe, LIVENESS) == SERVING
+        assert await check(probe) == NOT_SERVING
 
 
 async def test_the_health_port_serves_health_and_nothing_else(config: ServerConfig) -> None:
