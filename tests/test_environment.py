@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chassis.config import EXAMPLE_SECRET_PREFIX, ConfigError
-from deploy.local.credentials import PASSWORDS
+from deploy.cluster.credentials import PASSWORDS
 from deploy.local.settings import KEPT_IN_ISOLATION, Settings
 from gateway.config import GatewayConfig
 from services.auth.config import AuthConfig

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 
-from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 
+from deploy.cluster.replica_set import NOT_YET, Client, open_member, take_step
 from deploy.local.binaries import find_mongod
 from deploy.local.environments import bare_environment
 from deploy.local.ports import HOST
@@ -23,10 +23,6 @@ QUIESCE_MILLISECONDS = 100
 
 TRANSACTION_SECONDS_MAX = 3
 """What a process that was killed in a transaction wrote stays locked for so long; 60 s if nothing were said."""
-
-ANSWER_MILLISECONDS = 2_000
-NOT_YET = {23: "AlreadyInitialized", 93: "InvalidReplicaSetConfig", 94: "NotYetInitialized"}
-"""What mongod may say while it reads its own configuration."""
 
 
 def mongo_uri(port: int) -> str:
@@ -61,25 +57,15 @@ async def form_replica_set(port: int) -> None:
     :raises pymongo.errors.PyMongoError: while it does not answer.
     """
     member = f"{HOST}:{port}"
-    async with AsyncMongoClient[dict[str, object]](
-        f"mongodb://{member}/?directConnection=true", serverSelectionTimeoutMS=ANSWER_MILLISECONDS
-    ) as client:
-        while not (await client.admin.command("hello")).get("isWritablePrimary"):
-            try:
-                await _name_the_member(client, member)
-            except OperationFailure as error:
-                if error.code not in NOT_YET:
-                    raise
+    async with open_member(member) as client:
+        while not await _is_primary(client, member):  # noqa: ASYNC110 - mongod has no event to wait for
             await asyncio.sleep(0.02)
 
 
-async def _name_the_member(client: AsyncMongoClient[dict[str, object]], member: str) -> None:
-    members = [{"_id": 0, "host": member}]
+async def _is_primary(client: Client, member: str) -> bool:
     try:
-        config = (await client.admin.command("replSetGetConfig"))["config"]
-    except OperationFailure:
-        await client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
-        return
-    if [known["host"] for known in config["members"]] != [member]:
-        moved = config | {"members": members, "version": config["version"] + 1}
-        await client.admin.command("replSetReconfig", moved, force=True)
+        return await take_step(client, REPLICA_SET, member)
+    except OperationFailure as error:
+        if error.code not in NOT_YET:
+            raise
+        return False

@@ -3,7 +3,6 @@
 moto keeps everything in memory, so it is provisioned again whenever it starts.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,18 +11,13 @@ import httpx
 
 from chassis.aws import AwsConfig, open_aws_client
 from chassis.config import Secret
+from deploy.cluster.queues import ANSWER_SECONDS, create_queues, create_sender
 from deploy.local.environments import bare_environment
 from deploy.local.ports import HOST
 from deploy.local.process import BACKGROUND_NICENESS, Process
 
 QUEUE = "ordermesh-orders"
 DEAD_LETTER_QUEUE = "ordermesh-orders-dead-letters"
-RECEIVE_COUNT_MAX = 10
-VISIBILITY_SECONDS = 30
-RETENTION_SECONDS = 14 * 24 * 3600
-"""SQS's maximum: an order waits as long as it can."""
-
-ANSWER_SECONDS = 5.0
 MOTO_ACCOUNT = "123456789012"
 
 
@@ -98,19 +92,10 @@ async def provision(aws: LocalAws) -> None:
     """Create the queues and verify the sender. Doing it again changes nothing."""
     await provision_queues(aws.config)
     async with open_aws_client(aws.config, "sesv2", attempts_max=1, read_timeout_seconds=ANSWER_SECONDS) as ses:
-        try:
-            await ses.create_email_identity(EmailIdentity=aws.sender_email)
-        except ses.exceptions.AlreadyExistsException:
-            return
+        await create_sender(ses, aws.sender_email)
 
 
 async def provision_queues(config: AwsConfig) -> tuple[str, str]:
     """Create the queue and its dead-letter queue; returns their URLs."""
     async with open_aws_client(config, "sqs", attempts_max=1, read_timeout_seconds=ANSWER_SECONDS) as sqs:
-        retention = {"MessageRetentionPeriod": str(RETENTION_SECONDS)}
-        dead_letters = (await sqs.create_queue(QueueName=DEAD_LETTER_QUEUE, Attributes=retention))["QueueUrl"]
-        wanted = await sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])
-        redrive = {"deadLetterTargetArn": wanted["Attributes"]["QueueArn"], "maxReceiveCount": RECEIVE_COUNT_MAX}
-        attributes = retention | {"VisibilityTimeout": str(VISIBILITY_SECONDS), "RedrivePolicy": json.dumps(redrive)}
-        queue = (await sqs.create_queue(QueueName=QUEUE, Attributes=attributes))["QueueUrl"]
-    return queue, dead_letters
+        return await create_queues(sqs, QUEUE, DEAD_LETTER_QUEUE)

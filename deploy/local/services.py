@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 
-from deploy.local.credentials import SIGNING_SECRETS, client_secret, service_clients
+from deploy.cluster.credentials import SIGNING_SECRETS, client_secret, service_clients
 from deploy.local.environments import passed_on, python_environment
 from deploy.local.ports import HOST
 from deploy.local.probes import answers_ready, is_serving

@@ -7,7 +7,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.aws import AwsConfig
 from chassis.config import Environment
-from deploy.local.credentials import PASSWORDS, kept_secrets
+from deploy.cluster.credentials import PASSWORDS
+from deploy.local.credentials import kept_secrets
 from deploy.local.env_file import write_env_file
 from deploy.local.errors import StackError
 from deploy.local.mongod import mongod_process

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import grpc
 
-from deploy.local.calls import CALL_SECONDS, as_user, log_in
+from deploy.cluster.calls import CALL_SECONDS, as_user, log_in
 from deploy.local.demo.shop import OrderSeen, StatusChange, money
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1.auth_service_pb2_grpc import AuthServiceStub

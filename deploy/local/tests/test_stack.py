@@ -4,11 +4,12 @@ import os
 
 from pymongo import AsyncMongoClient
 
+from deploy.cluster.seed import STOCK
 from deploy.local.demo.rest import open_rest_shop
 from deploy.local.demo.story import tell_story
 from deploy.local.demo.stubs import open_stub_shop
 from deploy.local.env_file import read_env_file
-from deploy.local.seed import STOCK, seed
+from deploy.local.seed import seed
 from deploy.local.stack import Stack
 
 KEYS = {

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cluster.credentials import service_clients
 from deploy.local.clean import clean
-from deploy.local.credentials import kept_secrets, service_clients
+from deploy.local.credentials import kept_secrets
 from deploy.local.errors import StackError
 from deploy.local.state import StateDirectory
 

@@ -13,14 +13,8 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from deploy.local.moto_server import (
-    DEAD_LETTER_QUEUE,
-    QUEUE,
-    RECEIVE_COUNT_MAX,
-    RETENTION_SECONDS,
-    VISIBILITY_SECONDS,
-    LocalAws,
-)
+from deploy.cluster.queues import RECEIVE_COUNT_MAX, RETENTION_SECONDS, VISIBILITY_SECONDS
+from deploy.local.moto_server import DEAD_LETTER_QUEUE, QUEUE, LocalAws
 from deploy.local.ports import HOST
 from tests.faults.rig.emulator.faults import Dice, Faults
 from tests.faults.rig.emulator.mails import SentMail
