@@ -76,6 +76,13 @@ test-transcoding: install tools  ## Ask Envoy and the gateway the same things, a
 test-scaling: install  ## See how soon a new replica gets its share of the calls (a minute and a half, of waiting)
 	@$(BIN)/pytest -q -s tests/scaling
 
+# Renders what is applied without kustomize, holds everything to schemas and rules, and says who may reach whom.
+.PHONY: k8s
+k8s: install tools  ## Render deploy/k8s, validate it for Kubernetes 1.30 to 1.37, print who may reach whom
+	@$(BIN)/python -m tests.k8s.renderings
+	@$(BIN)/pytest -q tests/k8s
+	@$(BIN)/python -m tests.k8s.reachability
+
 # SEED=N repeats a run as far as the operating system allows; ONLY=kills,sqs runs these scenarios.
 FAULTS = GRPC_VERBOSITY=error $(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 SHARD ?= 1/1

@@ -21,8 +21,10 @@ STACK_TESTS = "deploy/local/tests/test_stack.py"
 TWO_AT_ONCE = ("--numprocesses=2", "--dist=loadfile")
 """Half of the time of the unit tests is waiting: for a lost connection to be noticed, for a lease to end."""
 
-ELSEWHERE = tuple(f"--ignore={path}" for path in (STACK_TESTS, "tests/e2e", "tests/faults", "tests/scaling"))
-"""Other parts have these; ``make test-scaling`` the last one, which waits for minutes."""
+ELSEWHERE = tuple(
+    f"--ignore={path}" for path in (STACK_TESTS, "tests/e2e", "tests/faults", "tests/k8s", "tests/scaling")
+)
+"""Other parts have these; ``make k8s`` and ``make test-scaling`` the last two."""
 
 PARTS = (
     Part("unit", (*TWO_AT_ONCE, *ELSEWHERE), 180),

@@ -1,0 +1,87 @@
+"""What kustomize makes of ``deploy/k8s``: the overlays as they are, and with every component."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from deploy.local.environments import ROOT
+from tests.k8s.manifests import Manifests
+
+TOOLS = ROOT / ".venv-tools" / "bin"
+K8S = ROOT / "deploy" / "k8s"
+RENDERED = K8S / "ordermesh.yaml"
+BEGINNING = "# Written by `make k8s` from deploy/k8s: kubectl apply -f deploy/k8s/ordermesh.yaml\n"
+
+DEMO, AWS = ".", "overlays/aws"
+FILLED_IN = {
+    "AWS_REGION": "eu-central-1",
+    "AWS_SQS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/ordermesh",
+    "AWS_SQS_DLQ_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/ordermesh-dead-letters",
+    "AWS_SES_SENDER_EMAIL": "orders@example.com",
+    "ORDERS_ROLE_ARN": "arn:aws:iam::123456789012:role/ordermesh-orders",
+    "NOTIFIER_ROLE_ARN": "arn:aws:iam::123456789012:role/ordermesh-notifier",
+}
+"""What somebody writes into ``values.env`` of the aws overlay."""
+
+RENDERINGS = {
+    "base": ("base", ()),
+    "demo": (DEMO, ()),
+    "demo with components": (DEMO, ("grpc-clients", "ingress", "mongodb-storage", "otel")),
+    "aws": (AWS, ()),
+    "aws with components": (AWS, ("grpc-clients", "ingress", "keda", "otel")),
+}
+"""By name: what is rendered, and which components are added to it."""
+
+
+@cache
+def rendering(name: str) -> Manifests:
+    """One of ``RENDERINGS``, with the values that its overlay asks for."""
+    with TemporaryDirectory(prefix="ordermesh-k8s-") as folder:
+        copy = Path(folder) / "k8s"
+        shutil.copytree(K8S, copy)
+        values = "".join(f"{key}={value}\n" for key, value in FILLED_IN.items())
+        (copy / AWS / "values.env").write_text(values)
+        return read(render_with(copy, *RENDERINGS[name]))
+
+
+def render_with(k8s: Path, what: str, components: Sequence[str]) -> str:
+    """Render ``what`` of a copy of ``deploy/k8s`` as somebody does who adds components in a folder of their own."""
+    if not components:
+        return render(k8s / what)
+    own = k8s.with_name("own")
+    own.mkdir(exist_ok=True)
+    kustomization = {
+        "resources": [os.path.relpath(k8s / what, own)],
+        "components": [f"../{k8s.name}/components/{component}" for component in components],
+    }
+    (own / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return render(own)
+
+
+def render(folder: Path) -> str:
+    """What kustomize says."""
+    command = [str(TOOLS / "kubectl"), "kustomize", str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - of the tools' lock
+    if run.returncode or run.stderr:
+        raise AssertionError(f"{folder}: {run.stderr}")
+    return run.stdout
+
+
+def read(text: str) -> Manifests:
+    """The objects of a rendering."""
+    return Manifests([document for document in yaml.safe_load_all(text) if document])
+
+
+def rendered_demo() -> str:
+    """What ``ordermesh.yaml`` has to say."""
+    return BEGINNING + render(K8S)
+
+
+if __name__ == "__main__":
+    RENDERED.write_text(rendered_demo())

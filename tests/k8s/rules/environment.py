@@ -1,0 +1,157 @@
+"""What each process is told: all that it needs, nothing that it does not read; and what a manifest says of it is so."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from chassis.config import ConfigError, Environment
+from chassis.server import GIVE_BACK_SECONDS
+from deploy.cluster.make_secrets import missing
+from deploy.cluster.watch_aws import Provisions
+from deploy.cluster.watch_seed import Seeds
+from tests.k8s.manifests import Container, Manifests
+from tests.test_environment import PROCESSES, keys_read_by
+
+MARGIN_SECONDS = 5.0
+"""What a process may take to end beyond what it is told that it may."""
+
+LIBRARIES_OWN = "OTEL_"
+"""Keys that OpenTelemetry reads by itself."""
+
+STORES = ("MONGO_URI", "REDIS_URL")
+METRICS = "METRICS_PORT"
+
+MADE = {
+    **missing({}),
+    "MONGO_URI": "mongodb://mongodb.example.com/?replicaSet=rs0",
+    "REDIS_URL": "rediss://redis.example.com:6379/0",
+}
+"""What the Secret has when somebody has filled it in."""
+
+
+def told(manifests: Manifests, container: Container, folder: Path) -> dict[str, str]:
+    """The environment of a container, as a kubelet would make it; mounted secrets are in ``folder``."""
+    paths = container.secret_paths()
+    values: dict[str, str] = {}
+    for key, entry in container.env.items():
+        source = entry.get("valueFrom", {})
+        if "configMapKeyRef" in source:
+            values[key] = manifests.config()[source["configMapKeyRef"]["key"]]
+        elif "secretKeyRef" in source:
+            values[key] = MADE[source["secretKeyRef"]["key"]]
+        elif "fieldRef" in source:
+            values[key] = f"its {source['fieldRef']['fieldPath']}"
+        elif entry["value"] in paths:
+            file = folder / key
+            file.write_text(MADE[paths[entry["value"]]])
+            values[key] = str(file)
+        else:
+            values[key] = entry["value"]
+    return values
+
+
+def reader(container: Container) -> Any:
+    """What reads the configuration of the container's process; None when that has none of ours."""
+    module, _, name = (container.module or "").partition(".")
+    if module == "services":
+        return PROCESSES[name]
+    if module == "gateway":
+        return PROCESSES["gateway"]
+    command = container.spec["args"][2] if container.module == "deploy.cluster" else ""
+    return {
+        "aws": lambda values: Provisions.read(Environment(values)),
+        "seed": lambda values: Seeds.read(Environment(values), {}),
+    }.get(command)
+
+
+def configured(manifests: Manifests, container: Container) -> Any:
+    """The configuration that the process would read.
+
+    :raises ConfigError: when it would not start.
+    """
+    with TemporaryDirectory(prefix="ordermesh-k8s-") as folder:
+        return reader(container)(told(manifests, container, Path(folder)))
+
+
+def keys(manifests: Manifests) -> Iterator[str]:
+    """Each key is one that the process reads, or that another key is made of."""
+    for container in manifests.containers():
+        read = keys_read_by(reader(container)) if reader(container) else set()
+        texts = " ".join(entry.get("value", "") for entry in container.env.values())
+        for key in container.env:
+            plain = key.removesuffix("_FILE")
+            if plain not in read and key not in read and not key.startswith(LIBRARIES_OWN) and f"$({key})" not in texts:
+                yield f"{container.name} does not read {key}"
+
+
+def starts(manifests: Manifests) -> Iterator[str]:
+    """Each process starts with what it is told, and was told where the stores are, and where to show its metrics."""
+    for container in manifests.containers():
+        if reader(container) is None:
+            continue
+        try:
+            configured(manifests, container)
+        except ConfigError as error:
+            yield f"{container.name}: {error}"
+    for name, container in manifests.processes().items():
+        plain = {key.removesuffix("_FILE") for key in container.env}
+        wanted = {key for key in (*STORES, METRICS) if key in keys_read_by(PROCESSES[name])}
+        if not wanted <= plain:
+            yield f"{name} is not told {sorted(wanted - plain)}"
+
+
+def ports_and_names(manifests: Manifests) -> Iterator[str]:
+    """A container's ports are those that its process listens on; others look for it there, by its Service's name."""
+    for name, container in manifests.processes().items():
+        config = configured(manifests, container)
+        listens = {"http": config.port} if name == "gateway" else {"grpc": config.server.grpc_port}
+        if METRICS in keys_read_by(PROCESSES[name]):
+            listens["metrics"] = int(manifests.config()[METRICS])
+        if container.ports != listens:
+            yield f"{name} listens on {listens}, its container has {container.ports}"
+    for key, value in manifests.config().items():
+        if key.endswith("_ADDR"):
+            name = key.removesuffix("_ADDR").lower()
+            if value != f"dns:///{name}:{manifests.processes()[name].ports['grpc']}":
+                yield f"{key} is {value}"
+
+
+def ends_in_time(manifests: Manifests) -> Iterator[str]:
+    """Nobody is killed while it finishes what is under way."""
+    for name, container in manifests.processes().items():
+        config = configured(manifests, container)
+        ending = config if name == "gateway" else config.server
+        pause = container.spec["lifecycle"]["preStop"]["sleep"]["seconds"]
+        needed = pause + ending.lame_duck_seconds + ending.drain_seconds + GIVE_BACK_SECONDS + MARGIN_SECONDS
+        if container.pod["terminationGracePeriodSeconds"] < needed:
+            yield f"{name} takes up to {needed} s to end and has {container.pod['terminationGracePeriodSeconds']}"
+
+
+def identities(manifests: Manifests) -> Iterator[str]:
+    """Each process has its own secret and nobody else's, and signing secrets are auth's alone."""
+    for container in manifests.containers():
+        allowed = SECRETS_OF.get(container.workload, set())
+        for _, key, _ in container.secret_keys():
+            if key not in allowed:
+                yield f"{container.name} is given {key}"
+
+
+SECRETS_OF: Mapping[str, set[str]] = {
+    "auth": {"JWT_SECRET", "JWT_REFRESH_SECRET", "SERVICE_CLIENTS", *STORES},
+    "inventory": {*STORES},
+    "orders": {"ORDERS_CLIENT_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *STORES},
+    "notifier": {"NOTIFIER_CLIENT_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *STORES},
+    "gateway": {"GATEWAY_CLIENT_SECRET", "REDIS_URL"},
+    "moto": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
+    "seed": {"ADMIN_PASSWORD", "DEMO_PASSWORD"},
+}
+
+
+def secrets_are_made(manifests: Manifests) -> Iterator[str]:
+    """Every key of the demo's Secret that is asked for is one that the Job makes."""
+    made = missing({}) if manifests.named("Job", "secrets") else MADE
+    for container in manifests.containers():
+        for secret, key, _ in container.secret_keys():
+            if secret != "ordermesh-secrets" or key not in made:
+                yield f"{container.name} waits for {key} of {secret} for ever"
