@@ -37,26 +37,26 @@ PATIENCE_SECONDS = 10.0
 class Node:
     """A demo that runs. ``ports`` are those of its workloads and, under ``<workload>/health``, of their watchers."""
 
-    supervisor: Supervisor
+    stores: Supervisor
     state: StateDirectory
     ports: Mapping[str, int]
     secret: Mapping[str, str]
 
     async def lose_the_pod_of_mongodb(self) -> None:
         """Its emptyDir goes with it; a new one begins with nothing."""
-        await self.supervisor["mongod"].stop()
+        await self.stores["mongod"].stop()
         shutil.rmtree(self.state.data("mongo"))
         assert not any(self.state.data("mongo").iterdir())
         await self._begin("mongod")
 
     async def crash(self, store: str) -> None:
         """The container ends and is started again."""
-        await self.supervisor[store].kill()
-        await self.supervisor.wait_ready()
+        await self.stores[store].kill()
+        await self.stores.wait_ready()
 
     async def _begin(self, name: str) -> None:
-        self.supervisor[name].start()
-        await self.supervisor[name].wait_ready()
+        self.stores[name].start()
+        await self.stores[name].wait_ready()
 
 
 @asynccontextmanager
@@ -65,10 +65,10 @@ async def running_demo(manifests: Manifests, folder: Path) -> AsyncIterator[Node
     secret = _made_secret(folder / "api")
     state = StateDirectory(folder)
     ports = free_ports([*MESH, *STORES, *(f"{name}/health" for name in WATCHED)])
-    async with Supervisor(state, print) as supervisor:
-        await supervisor.start(*_ours(manifests, ports, secret))
-        await supervisor.start(*_stores(state, ports))
-        yield Node(supervisor, state, ports, secret)
+    async with Supervisor(state, print) as stores, Supervisor(state, print) as ours:
+        await ours.start(*_ours(manifests, ports, secret))
+        await stores.start(*_stores(state, ports))
+        yield Node(stores, state, ports, secret)
 
 
 def _made_secret(folder: Path) -> dict[str, str]:
