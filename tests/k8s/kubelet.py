@@ -103,7 +103,8 @@ def _process(
     secret: Mapping[str, str],
     places: Mapping[str, str],
 ) -> Process:
-    environment = {key: _at(places, _value(manifests, entry, secret)) for key, entry in container.env.items()}
+    values = {key: _value(manifests, entry, secret) for key, entry in container.env.items()}
+    environment = {key: _at(places, value) for key, value in values.items() if value is not None}
     environment.pop("METRICS_PORT", None)  # one for each pod, and here they share an address
     arguments = [_at(places, argument) for argument in container.spec["args"]]
     if container.workload in MESH:
@@ -121,10 +122,12 @@ def _process(
     )
 
 
-def _value(manifests: Manifests, entry: Mapping[str, object], secret: Mapping[str, str]) -> str:
+def _value(manifests: Manifests, entry: Mapping[str, object], secret: Mapping[str, str]) -> str | None:
     match entry:
         case {"valueFrom": {"configMapKeyRef": {"key": key}}}:
             return manifests.config()[key]
+        case {"valueFrom": {"secretKeyRef": {"key": key, "optional": True}}}:
+            return secret.get(key)
         case {"valueFrom": {"secretKeyRef": {"key": key}}}:
             return secret[key]
     return str(entry["value"])

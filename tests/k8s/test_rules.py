@@ -214,3 +214,14 @@ def test_every_rule_is_shown_to_find_something() -> None:
     shown = {rule for rule, _ in FAULTS.values()} | {references.scaled_objects}
 
     assert shown == set(RULES)
+
+
+def test_only_secrets_that_are_being_rotated_may_be_missing() -> None:
+    optional = {
+        key
+        for container in rendering("demo").containers()
+        for key, entry in container.env.items()
+        if any(source.get("optional") for source in entry.get("valueFrom", {}).values())
+    }
+
+    assert optional == set(environment.ROTATING)

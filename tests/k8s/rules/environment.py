@@ -19,11 +19,15 @@ MARGIN_SECONDS = 5.0
 LIBRARIES_OWN = "OTEL_"
 """Keys that OpenTelemetry reads by itself."""
 
+ROTATING = ("JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS", "JWT_REFRESH_SECRET_PREVIOUS")
+"""Secrets that are there only while others are rotated: not at all in an environment, as empty files else."""
+
 STORES = ("MONGO_URI", "REDIS_URL")
 METRICS = "METRICS_PORT"
 
 MADE = {
     **missing({}),
+    **dict.fromkeys(ROTATING, ""),
     "MONGO_URI": "mongodb://mongodb.example.com/?replicaSet=rs0",
     "REDIS_URL": "rediss://redis.example.com:6379/0",
 }
@@ -138,7 +142,7 @@ def identities(manifests: Manifests) -> Iterator[str]:
 
 
 SECRETS_OF: Mapping[str, set[str]] = {
-    "auth": {"JWT_SECRET", "JWT_REFRESH_SECRET", "SERVICE_CLIENTS", *STORES},
+    "auth": {"JWT_SECRET", "JWT_REFRESH_SECRET", "SERVICE_CLIENTS", *ROTATING, *STORES},
     "inventory": {*STORES},
     "orders": {"ORDERS_CLIENT_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *STORES},
     "notifier": {"NOTIFIER_CLIENT_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *STORES},
@@ -149,8 +153,8 @@ SECRETS_OF: Mapping[str, set[str]] = {
 
 
 def secrets_are_made(manifests: Manifests) -> Iterator[str]:
-    """Every key of the demo's Secret that is asked for is one that the Job makes."""
-    made = missing({}) if manifests.named("Job", "secrets") else MADE
+    """Every key of the demo's Secret that must be there is one that the Job makes."""
+    made = {*missing({}), *ROTATING} if manifests.named("Job", "secrets") else set(MADE)
     for container in manifests.containers():
         for secret, key, _ in container.secret_keys():
             if secret != "ordermesh-secrets" or key not in made:
