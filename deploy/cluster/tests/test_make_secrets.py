@@ -136,6 +136,15 @@ def test_an_api_server_that_is_busy_is_asked_again(endpoint: SecretEndpoint, api
     assert kept(endpoint).keys() == ALL
 
 
+def test_an_answer_that_is_no_secret_is_not_taken_for_an_empty_one(endpoint: SecretEndpoint, api: ApiServer) -> None:
+    endpoint.refusals = [200]
+
+    fill_in(api, "ordermesh", PATIENT_SECONDS)
+
+    assert endpoint.refusals == []
+    assert len(endpoint.writes) == 1
+
+
 def test_an_api_server_that_forbids_is_not_asked_again(endpoint: SecretEndpoint, api: ApiServer) -> None:
     endpoint.refusals = [403, 403]
 

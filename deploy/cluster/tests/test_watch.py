@@ -73,6 +73,20 @@ async def test_it_is_ready_while_all_is_right_and_alive_all_the_time(
     ]
 
 
+async def test_what_goes_wrong_is_one_line_and_not_all_that_a_driver_knows(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def put_right() -> None:
+        raise ConnectionError("x" * 1_000 + "\nand more")
+
+    async with running(asyncio.create_task(watch("store", put_right, port))):
+        await asyncio.sleep(0)
+        await until_ready_is(port, 503)
+
+    (line,) = caplog.messages
+    assert line == f"store: {('ConnectionError: ' + 'x' * 1_000)[: watching.REASON_CHARACTERS_MAX]}"
+
+
 async def test_a_round_that_hangs_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "ROUND_SECONDS_MAX", 0.05)
     rounds = 0
