@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.k8s.manifests import Manifests, pod_of
+from tests.k8s.manifests import MESH, Manifests, pod_of, quantity
 from tests.k8s.renderings import RENDERINGS, rendering
 from tests.k8s.rules import environment, pods, references, scaling
 
@@ -112,10 +112,12 @@ FAULTS: dict[str, tuple[Rule, Callable[[Manifests], Any]]] = {
     ),
     "no memory limit": (pods.resources, lambda m: container(m)["resources"].pop("limits")),
     "a limit of CPU": (pods.resources, lambda m: container(m)["resources"]["limits"].update(cpu="1")),
-    "too much CPU together": (pods.resources, lambda m: container(m)["resources"]["requests"].update(cpu="260m")),
+    "too much CPU together": (pods.resources, lambda m: container(m)["resources"]["requests"].update(cpu="900m")),
     "too much memory together": (
         pods.resources,
-        lambda m: container(m)["resources"]["requests"].update(memory="250Mi"),
+        lambda m: container(m).update(
+            resources={"requests": {"cpu": "40m", "memory": "600Mi"}, "limits": {"memory": "2Gi"}}
+        ),
     ),
     "a disk without end": (pods.bounded_disks, lambda m: pod(m).update(volumes=[{"name": "x", "emptyDir": {}}])),
     "latest": (pods.images, lambda m: container(m, "redis").update(image="redis:latest")),
@@ -225,3 +227,17 @@ def test_only_secrets_that_are_being_rotated_may_be_missing() -> None:
     }
 
     assert optional == set(environment.ROTATING)
+
+
+def test_two_replicas_of_the_demo_fit_beside_a_clusters_own_pods_into_two_cores_and_four_gibibytes() -> None:
+    requests = [
+        (container.spec["resources"]["requests"], pods_of(container.workload))
+        for container in rendering("demo").containers()
+    ]
+
+    assert sum(quantity(request["cpu"]) * count for request, count in requests) < 1.0
+    assert sum(quantity(request["memory"]) * count for request, count in requests) < 2.5 * 2**30
+
+
+def pods_of(workload: str) -> int:
+    return 2 if workload in MESH else 1
