@@ -11,7 +11,7 @@ from string import Template
 
 import pytest
 
-from deploy.local.moto_server import RECEIVE_COUNT_MAX, RETENTION_SECONDS
+from deploy.cluster.queues import RECEIVE_COUNT_MAX, RETENTION_SECONDS
 from services.notifier.config import VISIBILITY_SECONDS_DEFAULT
 from services.notifier.ses_mailer import identities_of
 from services.notifier.sqs_queue import RECEIVE_WAIT_SECONDS

@@ -16,9 +16,6 @@ from tests.test_environment import PROCESSES, keys_read_by
 MARGIN_SECONDS = 5.0
 """What a process may take to end beyond what it is told that it may."""
 
-LIBRARIES_OWN = "OTEL_"
-"""Keys that OpenTelemetry reads by itself."""
-
 ROTATING = ("JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS", "JWT_REFRESH_SECRET_PREVIOUS")
 """Secrets that are there only while others are rotated: not at all in an environment, as empty files else."""
 
@@ -85,7 +82,7 @@ def keys(manifests: Manifests) -> Iterator[str]:
         texts = " ".join(entry.get("value", "") for entry in container.env.values())
         for key in container.env:
             plain = key.removesuffix("_FILE")
-            if plain not in read and key not in read and not key.startswith(LIBRARIES_OWN) and f"$({key})" not in texts:
+            if plain not in read and key not in read and f"$({key})" not in texts:
                 yield f"{container.name} does not read {key}"
 
 
