@@ -13,8 +13,7 @@ ANSWER_MILLISECONDS = 2_000
 ELECTION_MILLISECONDS = 1_000
 """How long one that stepped down waits before it elects itself; there is nobody else to wait for."""
 
-NOT_YET_INITIALIZED = 94
-NOT_YET = {23: "AlreadyInitialized", 93: "InvalidReplicaSetConfig", NOT_YET_INITIALIZED: "NotYetInitialized"}
+NOT_YET = {23: "AlreadyInitialized", 93: "InvalidReplicaSetConfig", 94: "NotYetInitialized"}
 """What mongod may say while it reads its own configuration, or cannot yet resolve its own name."""
 
 REMOVED = 10
@@ -75,9 +74,7 @@ async def _name_the_member(client: Client, set_name: str, member: str) -> None:
     members = [{"_id": 0, "host": member}]
     try:
         config = (await client.admin.command("replSetGetConfig"))["config"]
-    except OperationFailure as error:
-        if error.code != NOT_YET_INITIALIZED:
-            raise
+    except OperationFailure:  # there is none; or, with authentication and without users, it is not ours to read
         told = {"_id": set_name, "members": members, "settings": {"electionTimeoutMillis": ELECTION_MILLISECONDS}}
         await client.admin.command("replSetInitiate", told)
         return
