@@ -80,7 +80,7 @@ test-scaling: install  ## See how soon a new replica gets its share of the calls
 .PHONY: k8s
 k8s: install tools  ## Render deploy/k8s, validate it for Kubernetes 1.30 to 1.37, print who may reach whom
 	@$(BIN)/python -m tests.k8s.renderings
-	@$(BIN)/pytest -q tests/k8s
+	@$(BIN)/python -m pytest -q tests/k8s
 	@$(BIN)/python -m tests.k8s.reachability
 
 # SEED=N repeats a run as far as the operating system allows; ONLY=kills,sqs runs these scenarios.
