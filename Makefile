@@ -70,11 +70,11 @@ test: install  ## Run the tests: units, the whole mesh on real components, a smo
 
 .PHONY: test-transcoding
 test-transcoding: install tools  ## Ask Envoy and the gateway the same things, and see that they agree or why they do not
-	@$(BIN)/pytest -q tests/transcoding
+	@$(BIN)/python -m pytest -q tests/transcoding
 
 .PHONY: test-scaling
 test-scaling: install  ## See how soon a new replica gets its share of the calls (a minute and a half, of waiting)
-	@$(BIN)/pytest -q -s tests/scaling
+	@$(BIN)/python -m pytest -q -s tests/scaling
 
 # Renders what is applied without kustomize, holds everything to schemas and rules, and says who may reach whom.
 .PHONY: k8s
