@@ -64,6 +64,12 @@ bench: install  ## Many customers want the same thing: how long it takes, and wh
 audit: install  ## Check what must always hold in the running mesh (ARGS="--wait 60": once all is settled)
 	@$(BIN)/python -m bench.audit $(ARGS)
 
+# BASE=image is another base; BUILDER, BUILD_FLAGS, BUILD_PIP_CONF and BUILD_CA are in deploy/image/build.py.
+.PHONY: image
+image:  ## Build the image with docker, podman or buildah, and name it in the overlays: IMAGE=registry/name:tag
+	@IMAGE="$(IMAGE)" BASE="$(BASE)" BUILDER="$(BUILDER)" BUILD_FLAGS="$(BUILD_FLAGS)" \
+	  BUILD_PIP_CONF="$(BUILD_PIP_CONF)" BUILD_CA="$(BUILD_CA)" $(PYTHON) -m deploy.image.build
+
 .PHONY: test lint format
 test: install  ## Run the tests: units, the whole mesh on real components, a smoke of the fault suite
 	@$(BIN)/python -m tests.parts
@@ -146,8 +152,10 @@ swagger-ui:  ## Take another version of Swagger UI into the tree (needs npm)
 	tar -x -z -f "$$work"/*.tgz -C gateway/openapi/page/swagger-ui --strip-components=1 $(SWAGGER_UI_FILES:%=package/%)
 
 .PHONY: lock
-lock:  ## Resolve both requirements.lock again (needs uv)
+lock:  ## Resolve every requirements.lock again (needs uv)
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-package ordermesh-client --no-annotate --all-extras pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --constraint requirements.lock \
+	  --no-emit-package ordermesh-client --no-annotate pyproject.toml -o deploy/requirements.lock
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate tools/requirements.in -o tools/requirements.lock

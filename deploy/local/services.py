@@ -1,6 +1,5 @@
 """The processes of the mesh itself: the four services and the gateway."""
 
-import sys
 from collections.abc import Mapping
 
 from deploy.cluster.credentials import SIGNING_SECRETS, client_secret, service_clients
@@ -9,7 +8,6 @@ from deploy.local.ports import HOST
 from deploy.local.probes import answers_ready, is_serving
 from deploy.local.process import BACKGROUND_NICENESS, Process
 from deploy.local.settings import SERVICES, Settings
-from deploy.local.tls import LocalTls
 
 TRACES = (
     *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"),
@@ -62,13 +60,18 @@ def mesh_processes(settings: Settings, secrets: Mapping[str, str]) -> list[Proce
             service,
             _name(service, replica),
             port,
-            settings.tls,
+            settings,
         )
         for service in SERVICES
         for replica, port in enumerate(settings.replica_ports(service))
     ]
     gateways = [
-        _gateway(environments["gateway"] | _metrics(settings, "gateway", replica), _name("gateway", replica), port)
+        _gateway(
+            environments["gateway"] | _metrics(settings, "gateway", replica),
+            _name("gateway", replica),
+            port,
+            settings,
+        )
         for replica, port in enumerate(settings.replica_ports("gateway"))
     ]
     return [*services, *gateways]
@@ -116,20 +119,20 @@ def mesh_environments(settings: Settings, secrets: Mapping[str, str]) -> dict[st
     }
 
 
-def _service(environment: Mapping[str, str], service: str, name: str, port: int, tls: LocalTls | None) -> Process:
+def _service(environment: Mapping[str, str], service: str, name: str, port: int, settings: Settings) -> Process:
     return Process(
         name=name,
-        command=(sys.executable, "-m", f"services.{service}"),
+        command=(*settings.python, "-m", f"services.{service}"),
         environment={**environment, "GRPC_PORT": str(port)},
-        probe=lambda: is_serving(service, f"{HOST}:{port}", tls),
+        probe=lambda: is_serving(service, f"{HOST}:{port}", settings.tls),
         niceness=BACKGROUND_NICENESS if service == "notifier" else 0,
     )
 
 
-def _gateway(environment: Mapping[str, str], name: str, port: int) -> Process:
+def _gateway(environment: Mapping[str, str], name: str, port: int, settings: Settings) -> Process:
     return Process(
         name=name,
-        command=(sys.executable, "-m", "gateway"),
+        command=(*settings.python, "-m", "gateway"),
         environment={**environment, "PORT": str(port)},
         probe=lambda: answers_ready(f"http://{HOST}:{port}/readyz"),
     )

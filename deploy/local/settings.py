@@ -1,5 +1,7 @@
 """What the environment says about a stack: which stores are its own, where everything is."""
 
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -27,7 +29,7 @@ SERVICES = ("auth", "inventory", "orders", "notifier")
 MESH = (*SERVICES, "gateway")
 """What may have replicas."""
 
-KEPT_IN_ISOLATION = ("MONGOD_BIN", "REDIS_SERVER_BIN", "LOG_LEVEL")
+KEPT_IN_ISOLATION = ("MONGOD_BIN", "REDIS_SERVER_BIN", "MESH_PYTHON", "LOG_LEVEL")
 
 REPLICA_PORT_STEP = 10
 REPLICAS_MAX = 4
@@ -38,7 +40,8 @@ class Settings:
     """What a stack runs and where.
 
     ``metrics`` are the ports of the processes that show theirs. ``own`` names the stores that the stack starts
-    itself; the others are somebody else's. ``values`` is the environment that all of this was read from.
+    itself; the others are somebody else's. ``python`` runs the processes of the mesh. ``values`` is the environment
+    that all of this was read from.
     """
 
     values: Mapping[str, str] = field(repr=False)
@@ -52,6 +55,7 @@ class Settings:
     admin_email: str
     demo_email: str
     tls: LocalTls | None
+    python: tuple[str, ...]
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> Self:
@@ -77,6 +81,7 @@ class Settings:
             admin_email=env.text("ADMIN_EMAIL", "admin@example.com"),
             demo_email=env.text("DEMO_EMAIL", "demo@example.com"),
             tls=LocalTls.read(env),
+            python=tuple(shlex.split(env.optional("MESH_PYTHON") or "")) or (sys.executable,),
         )
         env.check()
         return settings

@@ -216,3 +216,13 @@ def test_without_certificates_nobody_is_told_of_any(tmp_path: Path) -> None:
     environments = mesh_environments(Settings.read({}), kept_secrets(StateDirectory(tmp_path)))
 
     assert not [key for name in MESH for key in environments[name] if key.startswith("TLS_")]
+
+
+def test_what_runs_the_mesh_may_be_another_program_than_this_python(tmp_path: Path) -> None:
+    settings = Settings.read(isolated({"MESH_PYTHON": "'/opt/my runner' --quiet"}))
+    processes = mesh_processes(settings, kept_secrets(StateDirectory(tmp_path)))
+
+    assert [process.command for process in processes] == [
+        *(("/opt/my runner", "--quiet", "-m", f"services.{service}") for service in SERVICES),
+        ("/opt/my runner", "--quiet", "-m", "gateway"),
+    ]
