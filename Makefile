@@ -70,6 +70,10 @@ image:  ## Build the image with docker, podman or buildah, and name it in the ov
 	@IMAGE="$(IMAGE)" BASE="$(BASE)" BUILDER="$(BUILDER)" BUILD_FLAGS="$(BUILD_FLAGS)" \
 	  BUILD_PIP_CONF="$(BUILD_PIP_CONF)" BUILD_CA="$(BUILD_CA)" $(PYTHON) -m deploy.image.build
 
+.PHONY: compose-env
+compose-env:  ## Make random secrets for deploy/compose.yaml, in deploy/.env, unless they are there
+	@$(PYTHON) -m deploy.compose_secrets
+
 .PHONY: test lint format
 test: install  ## Run the tests: units, the whole mesh on real components, a smoke of the fault suite
 	@$(BIN)/python -m tests.parts
