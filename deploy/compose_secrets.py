@@ -27,7 +27,7 @@ _SET = re.compile(r"([A-Z][A-Z0-9_]*)=(.+)")
 def complete(path: Path) -> list[str]:
     """Make what is missing in ``path``; the names of it. The file is for its owner's eyes only."""
     lines = path.read_text().splitlines() if path.exists() else []
-    known = dict(match.groups() for line in lines if (match := _SET.fullmatch(line)))
+    known = {match[1]: match[2] for line in lines if (match := _SET.fullmatch(line))}
     sizes = dict.fromkeys(PASSWORDS, PASSWORD_BYTES)
     sizes |= dict.fromkeys((*SIGNING_SECRETS, *map(client_secret, CALLING_SERVICES)), SECRET_BYTES)
     made = {name: secrets.token_hex(size) for name, size in sizes.items() if name not in known}

@@ -6,14 +6,12 @@ the container ends. When podman itself is killed, as the stack kills processes, 
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.image.terms import USER, Terms
+from deploy.local.environments import FROM_THE_SHELL
+from tests.image.terms import USER, Terms, files_told, give_files_to_the_user
 from tests.image.watcher import watch
-
-OF_THIS_MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
-"""What the stack tells every process, and what says nothing within an image."""
 
 LOCKED_DOWN = (
     *("--rm", "--read-only", "--read-only-tmpfs=false", "--user", f"{USER}:{USER}"),
@@ -36,29 +34,15 @@ def main() -> None:
 def podman_run(terms: Terms, process: str, pid_file: Path, environment: Mapping[str, str]) -> list[str]:
     """The command but for Python's arguments. Values are handed on by name, so that no list of processes shows them."""
     memory = terms.memory_bytes[process]
-    own = [key for key in environment if key not in OF_THIS_MACHINE and not key.startswith("PYTHON")]
+    # What the shell says of this machine says nothing within an image.
+    own = [key for key in environment if key not in FROM_THE_SHELL and not key.startswith("PYTHON")]
     return [
         *("podman", *terms.podman_flags, "run", *LOCKED_DOWN, *terms.run_flags),
         *(f"--memory={memory}", f"--memory-swap={memory}", f"--pidfile={pid_file}"),
         *(f"--env={key}" for key in own),
-        *(f"--volume={folder}:{folder}:ro" for folder in folders_of_files(environment)),
+        *(f"--volume={folder}:{folder}:ro" for folder in sorted({file.parent for file in files_told(environment)})),
         str(terms.image),
     ]
-
-
-def folders_of_files(environment: Mapping[str, str]) -> Sequence[Path]:
-    """The folders of what the process is told as files: its certificate, its secrets."""
-    files = {
-        Path(value).parent for key, value in environment.items() if key.endswith("_FILE") and key != "SSL_CERT_FILE"
-    }
-    return sorted(files)
-
-
-def give_files_to_the_user(environment: Mapping[str, str]) -> None:
-    """A test makes them as root, for root alone."""
-    for folder in folders_of_files(environment):
-        for path in (folder, *folder.iterdir()):
-            os.chown(path, USER, USER)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """What a process of the mesh is run on: its memory limit as the manifest has it, and where its figures are kept."""
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
+
+from deploy.local.environments import FROM_THE_SHELL
 
 USER = 10001
 """uid and gid of every process, in the image as in the manifests."""
@@ -58,3 +61,16 @@ def _memory_limit(manifest: Path) -> int:
     if len(found) != 1:
         raise ValueError(f"{manifest} has {len(found)} memory limits in Mi, not one")
     return int(found.pop()) << 20
+
+
+def files_told(environment: Mapping[str, str]) -> Sequence[Path]:
+    """What the process is told as files: its certificate, its secrets."""
+    told = environment.keys() - set(FROM_THE_SHELL)
+    return sorted(Path(environment[key]) for key in told if key.endswith("_FILE"))
+
+
+def give_files_to_the_user(environment: Mapping[str, str]) -> None:
+    """A test makes them as root, for root alone."""
+    files = files_told(environment)
+    for path in {*files, *(file.parent for file in files)}:
+        os.chown(path, USER, USER)
