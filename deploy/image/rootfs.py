@@ -30,6 +30,8 @@ NOT_AT_RUN_TIME = (
 )
 """Parts of Python's library, by name: tests, windows, and what installs and builds packages."""
 
+NOT_IN_PACKAGES = ("__pycache__", "tests", "*.pyi", "*.pyx", "*.pxd", "*.h", "*.c")
+
 OPENED_BY_NAME = ("libgcc_s.so.1",)
 """Nothing is linked with it; glibc loads it when a thread is cancelled."""
 
@@ -86,14 +88,13 @@ def copy_python() -> None:
 
 def copy_environment() -> None:
     """The packages, and our own code beside them."""
-    shutil.copytree(
-        ENVIRONMENT, in_target(ENVIRONMENT), symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyi")
-    )
+    unused = shutil.ignore_patterns(*NOT_IN_PACKAGES)
+    shutil.copytree(ENVIRONMENT, in_target(ENVIRONMENT), symlinks=True, ignore=unused)
     programs = in_target(ENVIRONMENT) / "bin"
     shutil.rmtree(programs)
     programs.mkdir()
     (programs / "python").symlink_to(Path(sys.executable).resolve())
-    packages = in_target(Path(sysconfig.get_path("purelib", vars={"base": str(ENVIRONMENT)})))
+    packages = in_target(Path(sysconfig.get_path("purelib", "venv", vars={"base": str(ENVIRONMENT)})))
     for name in OURS:
         shutil.copytree(SOURCE / name, packages / Path(name).name, ignore=shutil.ignore_patterns(*BUILD_ONLY))
     write_metadata(packages)
@@ -112,13 +113,16 @@ def write_metadata(packages: Path) -> None:
 
 def copy_libraries(programs: Iterable[Path]) -> None:
     """The shared libraries that ``programs`` are linked with, and the list that the loader finds them by."""
+    folders = set()
     for name, path in sorted(linked_with(programs)):
         if not path.is_relative_to(TARGET):
             copy(path.resolve())
+            folders.add(str(path.parent.resolve()))
             link = in_target(path.parent.resolve() / name)
             if not link.exists():
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(path.resolve())
+    (TARGET / "etc/ld.so.conf").write_text("".join(f"{folder}\n" for folder in sorted(folders)))
     run("ldconfig", "-r", TARGET)
 
 

@@ -41,8 +41,10 @@ def read_terms(*folders: Path) -> list[str]:
 
 
 def peak_of(figures: Mapping[str, Any]) -> int:
-    """A cgroup's own count where there is one: it is what the kernel compares with the limit, file pages included."""
-    return int(figures.get("peak_cgroup", figures["peak_rss"]))
+    """The higher of two: a cgroup is not charged for file pages that another one has read before, as on a fresh node
+    it would be, and a process's own mark knows no kernel memory.
+    """
+    return max(int(figures.get("peak_cgroup", 0)), int(figures["peak_rss"]))
 
 
 def _figures(folder: Path) -> list[dict[str, Any]]:

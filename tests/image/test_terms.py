@@ -106,7 +106,7 @@ def test_the_worst_counts_and_shares_are_those_after_load(tmp_path: Path) -> Non
 
     used = read_figures(tmp_path / "tests", tmp_path / "load")
 
-    assert used["auth"] == Used(peak=70 * MIB, pss=25 * MIB)
+    assert used["auth"] == Used(peak=90 * MIB, pss=25 * MIB)
     assert read_terms(tmp_path / "tests", tmp_path / "load") == ["uid 10001"]
     assert "gateway has not been seen" in problems(used, LIMITS)
 
