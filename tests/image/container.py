@@ -31,13 +31,18 @@ def main() -> None:
     os.execvp(command[0], [*command, *arguments])  # noqa: S606 - becoming podman is the point
 
 
+def podman(terms: Terms) -> list[str]:
+    """What begins every command, on whatever terms."""
+    return ["podman", *terms.podman_flags, "run", *LOCKED_DOWN, *terms.run_flags]
+
+
 def podman_run(terms: Terms, process: str, pid_file: Path, environment: Mapping[str, str]) -> list[str]:
     """The command but for Python's arguments. Values are handed on by name, so that no list of processes shows them."""
     memory = terms.memory_bytes[process]
     # What the shell says of this machine says nothing within an image.
     own = [key for key in environment if key not in FROM_THE_SHELL and not key.startswith("PYTHON")]
     return [
-        *("podman", *terms.podman_flags, "run", *LOCKED_DOWN, *terms.run_flags),
+        *podman(terms),
         *(f"--memory={memory}", f"--memory-swap={memory}", f"--pidfile={pid_file}"),
         *(f"--env={key}" for key in own),
         *(f"--volume={folder}:{folder}:ro" for folder in sorted({file.parent for file in files_told(environment)})),
