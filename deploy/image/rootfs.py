@@ -43,6 +43,11 @@ PASSWD = f"root:x:0:0:root:/:/sbin/nologin\nordermesh:x:{USER}:{USER}:OrderMesh:
 GROUP = f"root:x:0:\nordermesh:x:{USER}:\n"
 NAME_SERVICES = "passwd: files\ngroup: files\nhosts: files dns\n"
 
+AT_START = "import os, signal, sys; os.getpid() == 1 and signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+"""The first process of a container is ended by no signal that it does not handle, and ours handle SIGTERM once they are
+imported. What comes a second earlier must not be lost. Python runs such a line of a ``.pth`` file before all else.
+"""
+
 AWS_SERVICES = {"sqs", "sesv2", "sts", "sso", "sso-oidc"}
 """What we call, and what boto's own chain of credentials calls; the descriptions of 400 others are left out."""
 
@@ -97,6 +102,7 @@ def copy_environment() -> None:
     packages = in_target(Path(sysconfig.get_path("purelib", "venv", vars={"base": str(ENVIRONMENT)})))
     for name in OURS:
         shutil.copytree(SOURCE / name, packages / Path(name).name, ignore=shutil.ignore_patterns(*BUILD_ONLY))
+    (packages / "first_process.pth").write_text(AT_START)
     write_metadata(packages)
     for description in packages.glob("boto*/data/*/"):
         if description.is_dir() and description.name not in AWS_SERVICES:
