@@ -18,7 +18,7 @@ from tempfile import mkdtemp
 from deploy.image.build import build_command, read_source, run
 from deploy.image.overlays import ImageName
 from tests.image import base
-from tests.image.container import podman
+from tests.image.checks import problems_in
 from tests.image.report import problems, read_figures, read_terms, table
 from tests.image.terms import USER, Terms, memory_limits
 
@@ -47,7 +47,7 @@ def main() -> int:
     folder = Path(mkdtemp(prefix="ordermesh-"))
     limits = memory_limits(chosen.manifests)
     podman_flags, run_flags = shlex.split(chosen.podman_flags), shlex.split(chosen.run_flags)
-    failed = inspect(Terms(folder, limits, image, podman_flags, run_flags)) if image else []
+    failed = problems_in(Terms(folder, limits, image, podman_flags, run_flags)) if image else []
     for part, commands in (("tests", TESTS), ("load", LOAD)):
         terms = Terms(folder / part, limits, image, podman_flags, run_flags)
         not_passed = [command for command in commands if not _passes(command, terms)]
@@ -89,16 +89,6 @@ def _built() -> str:
     source = read_source(ROOT)
     run(build_command("podman", ImageName.parse(IMAGE), source, {**os.environ, "BASE": base.NAME}))
     return IMAGE
-
-
-def inspect(terms: Terms) -> list[str]:
-    """What a process in the image finds there that should not be.
-
-    :raises subprocess.CalledProcessError: when no container can be run.
-    """
-    command = [*podman(terms), str(terms.image), "-c", (ROOT / "tests/image/inspection.py").read_text()]
-    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()  # noqa: S603 - ours
-    return [f"in the image: {problem}" for problem in found]
 
 
 def _passes(command: Sequence[str], terms: Terms) -> bool:
