@@ -19,7 +19,9 @@ from pathlib import Path
 from deploy.image.overlays import ImageName, name_in_overlays
 
 ROOT = Path(__file__).parents[2]
-BUILDERS = ("docker", "podman", "buildah")
+BUILDERS = {"docker": (("info",), ("buildx", "version")), "podman": (("info",),), "buildah": (("info",),)}
+"""What is tried, in this order, and what each is asked first: docker needs a daemon, and buildx for secrets."""
+
 ANSWER_SECONDS_MAX = 30.0
 SECRETS = {"pip.conf": "BUILD_PIP_CONF", "ca.crt": "BUILD_CA"}
 
@@ -61,6 +63,8 @@ def find_builder(environment: Mapping[str, str]) -> str:
     :raises CannotBuild: saying of each why it does not.
     """
     wanted = environment.get("BUILDER")
+    if wanted and wanted not in BUILDERS:
+        raise CannotBuild(f"BUILDER={wanted} is none of {', '.join(BUILDERS)}")
     problems = []
     for name in (wanted,) if wanted else BUILDERS:
         if problem := _why_not(name):
@@ -74,9 +78,13 @@ def _why_not(builder: str) -> str | None:
     program = shutil.which(builder)
     if program is None:
         return "not installed"
+    return next((problem for question in BUILDERS[builder] if (problem := _refusal([program, *question]))), None)
+
+
+def _refusal(command: Sequence[str]) -> str | None:
     try:
         answer = subprocess.run(  # nosec B603 # noqa: S603 - one of the builders
-            [program, "info"], capture_output=True, text=True, timeout=ANSWER_SECONDS_MAX, check=False
+            command, capture_output=True, text=True, timeout=ANSWER_SECONDS_MAX, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)

@@ -43,6 +43,20 @@ def test_a_builder_that_is_asked_for_is_the_only_one_that_is_tried(programs: Pat
         find_builder({"BUILDER": "docker"})
 
 
+def test_docker_without_buildx_is_passed_over(programs: Path) -> None:
+    install(programs, "podman", works=True)
+    docker = programs / "docker"
+    docker.write_text('#!/bin/sh\nif [ "$1" = buildx ]; then echo "docker: no such command: buildx" >&2; exit 1; fi\n')
+    docker.chmod(0o755)
+
+    assert find_builder({}) == "podman"
+
+
+def test_an_unknown_builder_is_refused() -> None:
+    with pytest.raises(CannotBuild, match="BUILDER=make is none of docker, podman, buildah"):
+        find_builder({"BUILDER": "make"})
+
+
 def test_without_a_builder_each_is_said_to_be_missing(programs: Path) -> None:
     with pytest.raises(CannotBuild) as refused:
         find_builder({})
