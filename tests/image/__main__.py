@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -19,20 +20,27 @@ from deploy.image.build import build_command, read_source, run
 from deploy.image.overlays import ImageName
 from tests.image import base
 from tests.image.checks import problems_in
-from tests.image.report import problems, read_figures, read_terms, table
+from tests.image.report import problems, read_figures, read_terms, shares_now, table
 from tests.image.terms import USER, Terms, memory_limits
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "deploy/k8s/base"
 IMAGE = "localhost/ordermesh:test"
 
-TESTS = (("pytest", "-q", "tests/e2e"),)
-LOAD = (("bench",), ("bench.login_flood", "--rounds", "1", "--logins", "60", "--limits", "off"), ("bench.watchers",))
+PARTS = {
+    "tests": (("pytest", "-q", "tests/e2e"),),
+    "load": (
+        ("bench",),
+        ("bench.login_flood", "--rounds", "1", "--logins", "60", "--limits", "off"),
+        ("bench.watchers",),
+    ),
+}
 ONLY_LOAD = ("bench.login_flood", "bench.watchers")
 """They fail when somebody waits too long. That is another question than what memory it took to serve them."""
 
 CONFINED = f"uid {USER}, read-only root, no capabilities, memory limited by a cgroup"
 
+LOOK_SECONDS = 1.0
 SKIPPED = 77
 """The exit code by which others know that nothing was tested."""
 
@@ -48,13 +56,16 @@ def main() -> int:
     limits = memory_limits(chosen.manifests)
     podman_flags, run_flags = shlex.split(chosen.podman_flags), shlex.split(chosen.run_flags)
     failed = problems_in(Terms(folder, limits, image, podman_flags, run_flags)) if image else []
-    for part, commands in (("tests", TESTS), ("load", LOAD)):
+    shares: dict[str, int] = {}
+    parts = {name: commands for name, commands in PARTS.items() if chosen.only in {None, name}}
+    for part, commands in parts.items():
         terms = Terms(folder / part, limits, image, podman_flags, run_flags)
-        not_passed = [command for command in commands if not _passes(command, terms)]
+        not_passed = [command for command in commands if not _passes(command, terms, shares)]
         failed += [" ".join(command) for command in not_passed if command[0] not in ONLY_LOAD]
-    seen = read_terms(folder / "tests", folder / "load")
+    folders = [folder / part for part in parts]
+    seen = read_terms(folders)
     _say(f"\nThe processes ran with: {'; '.join(seen)}\n")
-    used = read_figures(folder / "tests", folder / "load")
+    used = read_figures(folders, shares)
     _say(table(used, limits))
     failed += problems(used, limits)
     if image and seen != [CONFINED]:
@@ -69,6 +80,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.image", description=__doc__)
     parser.add_argument("what", choices=("image", "limits"))
     parser.add_argument("--image", help="this one; without it one is built, on a base that debootstrap makes")
+    parser.add_argument("--only", choices=tuple(PARTS), help="leave the other part out")
     parser.add_argument("--manifests", type=Path, default=MANIFESTS, help="where each process has its memory limit")
     parser.add_argument("--podman-flags", default="", help="what podman needs here: --runtime=runc")
     parser.add_argument("--run-flags", default="", help="what podman run needs here: --ulimit=nofile=8192:8192")
@@ -91,17 +103,21 @@ def _built() -> str:
     return IMAGE
 
 
-def _passes(command: Sequence[str], terms: Terms) -> bool:
-    """Run a module of ours with the mesh on these terms."""
+def _passes(command: Sequence[str], terms: Terms, shares: dict[str, int]) -> bool:
+    """Run a module of ours with the mesh on these terms; ``shares`` become the highest that were seen."""
     launcher = "container" if terms.image else "confined"
     terms.folder.mkdir(exist_ok=True)
-    terms.folder.chmod(0o755)
     runner = shlex.join([sys.executable, "-m", f"tests.image.{launcher}", str(terms.write())])
     _say(f"\n-- {' '.join(command)}")
-    code = subprocess.run(  # noqa: S603 - ours
-        [sys.executable, "-m", *command], cwd=ROOT, env={**os.environ, "MESH_PYTHON": runner}, check=False
-    ).returncode
-    return code == 0
+    module = [sys.executable, "-m", *command]
+    with subprocess.Popen(module, cwd=ROOT, env={**os.environ, "MESH_PYTHON": runner}) as running:  # noqa: S603 - ours
+        while running.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(LOOK_SECONDS)
+            now = shares_now(terms.folder)
+            if sum(now.values()) > sum(shares.values()):
+                shares.update(now)
+    return running.returncode == 0
 
 
 def _say(line: str) -> None:

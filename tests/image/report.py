@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import Any
 
 from tests.image.terms import MESH
@@ -11,31 +12,43 @@ from tests.image.terms import MESH
 OF_LIMIT_MAX = 0.8
 """How much of its memory limit a process may ever have used."""
 
+FRESH_SECONDS = 2.0
+"""Figures that are older are those of a process that has ended."""
+
 PSS_BYTES_MAX = 500 << 20
 """What the five processes together may use after load, shared pages counted once."""
 
 
 @dataclass(frozen=True)
 class Used:
-    """In bytes: the most that a process has used, and its share of memory when it was last looked at."""
+    """In bytes: the most that a process has ever used, and its share of memory when all five were looked at."""
 
     peak: int
     pss: int
 
 
-def read_figures(tests: Path, load: Path) -> dict[str, Used]:
-    """Of each process the worst of all that have run; the shares are those after load."""
-    everything = [*_figures(tests), *_figures(load)]
+def read_figures(folders: Iterable[Path], shares: Mapping[str, int]) -> dict[str, Used]:
+    """Of each process the worst of all that have run."""
+    everything = [figures for folder in folders for figures in _figures(folder)]
     return {
         process: Used(
             max((peak_of(figures) for figures in everything if figures["process"] == process), default=0),
-            max((figures["pss"] for figures in _figures(load) if figures["process"] == process), default=0),
+            shares.get(process, 0),
         )
         for process in MESH
     }
 
 
-def read_terms(*folders: Path) -> list[str]:
+def shares_now(folder: Path) -> dict[str, int]:
+    """The share of memory of each of the five, when they and no others run; shared pages count once in their sum."""
+    since = time() - FRESH_SECONDS
+    running = [json.loads(path.read_text()) for path in folder.glob("*-*.json") if path.stat().st_mtime > since]
+    if sorted(figures["process"] for figures in running) != sorted(MESH):
+        return {}
+    return {figures["process"]: figures["pss"] for figures in running}
+
+
+def read_terms(folders: Iterable[Path]) -> list[str]:
     """What the processes have run on, each of it once."""
     return sorted({figures["terms"] for folder in folders for figures in _figures(folder)})
 

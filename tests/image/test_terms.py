@@ -1,6 +1,7 @@
 """What the processes of the mesh are run on, and what is said of what they used."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.image.container import podman_run
-from tests.image.report import Used, problems, read_figures, read_terms, table
+from tests.image.report import Used, problems, read_figures, read_terms, shares_now, table
 from tests.image.terms import MESH, Terms, memory_limits
 
 MIB = 1 << 20
@@ -81,34 +82,33 @@ def test_a_confined_process_ends_as_the_process_of_the_mesh_ends(tmp_path: Path)
     assert ended.stderr.startswith("configuration: MONGO_URI is missing")
 
 
-def test_the_worst_counts_and_shares_are_those_after_load(tmp_path: Path) -> None:
-    seen = {
-        "tests/auth-1": {
-            "process": "auth",
-            "terms": "uid 10001",
-            "peak_rss": 1,
-            "peak_cgroup": 70 * MIB,
-            "pss": 60 * MIB,
-        },
-        "tests/auth-2": {
-            "process": "auth",
-            "terms": "uid 10001",
-            "peak_rss": 90 * MIB,
-            "peak_cgroup": 20 * MIB,
-            "pss": 1,
-        },
-        "load/auth-3": {"process": "auth", "terms": "uid 10001", "peak_rss": 30 * MIB, "pss": 25 * MIB},
-    }
-    for name, figures in seen.items():
-        path = tmp_path / f"{name}.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(figures))
+def write(path: Path, **figures: object) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(figures))
 
-    used = read_figures(tmp_path / "tests", tmp_path / "load")
+
+def test_the_worst_of_a_process_counts_whatever_counted_it(tmp_path: Path) -> None:
+    write(tmp_path / "tests/auth-1.json", process="auth", terms="uid 10001", peak_rss=1, peak_cgroup=70 * MIB)
+    write(tmp_path / "tests/auth-2.json", process="auth", terms="uid 10001", peak_rss=90 * MIB, peak_cgroup=20 * MIB)
+    write(tmp_path / "load/auth-3.json", process="auth", terms="uid 0", peak_rss=30 * MIB)
+    folders = [tmp_path / "tests", tmp_path / "load"]
+
+    used = read_figures(folders, {"auth": 25 * MIB})
 
     assert used["auth"] == Used(peak=90 * MIB, pss=25 * MIB)
-    assert read_terms(tmp_path / "tests", tmp_path / "load") == ["uid 10001"]
     assert "gateway has not been seen" in problems(used, LIMITS)
+    assert read_terms(folders) == ["uid 0", "uid 10001"]
+
+
+def test_shares_are_those_of_one_moment_at_which_all_five_run_and_no_others(tmp_path: Path) -> None:
+    for number, process in enumerate(MESH):
+        write(tmp_path / f"{process}-1.json", process=process, pss=number)
+    write(tmp_path / "auth-2.json", process="auth", pss=100)
+    with_another = shares_now(tmp_path)
+    os.utime(tmp_path / "auth-2.json", (0, 0))
+
+    assert with_another == {}
+    assert shares_now(tmp_path) == {process: number for number, process in enumerate(MESH)}
 
 
 def test_what_is_within_its_limits_is_no_problem() -> None:

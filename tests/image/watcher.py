@@ -49,10 +49,17 @@ def _watch(keeper: int, figures: Path, process: str, pid_file: Path) -> None:
         while not (ended := _ended([target, keeper], LOOK_SECONDS)):
             with suppress(OSError):  # it ended meanwhile
                 if has_begun(pid):
-                    figures.write_text(json.dumps({"process": process, "terms": terms_of(pid), **memory_of(pid)}))
+                    _replace(figures, {"process": process, "terms": terms_of(pid), **memory_of(pid)})
         if target not in ended:
             signal.pidfd_send_signal(target, signal.SIGKILL)
             _ended([target], None)
+
+
+def _replace(path: Path, values: dict[str, object]) -> None:
+    """In one step: somebody reads it meanwhile."""
+    unfinished = path.with_suffix(".new")
+    unfinished.write_text(json.dumps(values))
+    unfinished.replace(path)
 
 
 def _pid_of_the_process(keeper: int, pid_file: Path) -> int | None:
