@@ -93,7 +93,8 @@ k8s: install tools  ## Render deploy/k8s, validate it for Kubernetes 1.30 to 1.3
 	@$(BIN)/python -m pytest -q tests/k8s
 	@$(BIN)/python -m tests.k8s.reachability
 
-# Both take a quarter of an hour; ONLY=tests or ONLY=load leaves the other part out. PODMAN_FLAGS and RUN_FLAGS are what podman and podman run need here and nowhere else.
+# Both take a quarter of an hour; ONLY=tests or ONLY=load leaves the other part out. PODMAN_FLAGS and RUN_FLAGS are
+# what podman and podman run need here and nowhere else.
 .PHONY: test-image test-limits
 test-image: install  ## Run the whole mesh, its tests and its load as containers (root, podman): IMAGE=..., or one is built
 	@$(BIN)/python -m tests.image image $(if $(IMAGE),--image "$(IMAGE)") \

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from deploy.compose_secrets import complete
+from tests.image.terms import memory_limits
 from tests.test_environment import PROCESSES, keys_read_by
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,16 @@ def test_every_container_is_locked_down(compose: dict[str, Any]) -> None:
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert service["mem_limit"]
         assert service["healthcheck"]["test"][0] == "CMD"
+
+
+def test_memory_limits_are_those_of_the_manifests(compose: dict[str, Any]) -> None:
+    manifests = ROOT / "deploy/k8s/base"
+    if not manifests.exists():
+        pytest.skip("there are no manifests here")
+
+    limits = {process: f"{limit >> 20}m" for process, limit in memory_limits(manifests).items()}
+
+    assert {process: compose["services"][process]["mem_limit"] for process in limits} == limits
 
 
 def test_nothing_is_reached_from_other_machines(compose: dict[str, Any]) -> None:
