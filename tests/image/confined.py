@@ -45,6 +45,7 @@ def limit_memory(limit_bytes: int, name: str) -> None:
     """Limit the memory of this process and of what it becomes."""
     for root, limit in CGROUPS:
         with suppress(OSError):
+            (root / "cgroup.procs").stat()  # else it is a folder like any other
             (root / name).mkdir()
             (root / name / limit).write_text(str(limit_bytes))
             (root / name / "cgroup.procs").write_text(str(os.getpid()))

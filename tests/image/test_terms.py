@@ -68,7 +68,7 @@ def test_a_container_is_told_what_its_process_is_told_and_no_list_of_processes_s
 
 def test_a_confined_process_ends_as_the_process_of_the_mesh_ends(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    terms = Terms(tmp_path, LIMITS).write()
+    terms = Terms(tmp_path, dict.fromkeys(MESH, 1 << 30)).write()
 
     ended = subprocess.run(  # noqa: S603 - ours
         [sys.executable, "-m", "tests.image.confined", str(terms), "-m", "services.orders"],
