@@ -11,6 +11,7 @@ from typing import Self
 IMAGE = "ordermesh"
 """What the manifests call it."""
 
+_SECTION = re.compile(r"[A-Za-z]")
 _ENTRY = re.compile(rf"(?P<indent> *)- name: [\"']?{IMAGE}[\"']? *(#.*)?")
 _SET_HERE = re.compile(r" *(newName|newTag|digest):.*")
 _NAME = re.compile(r"(?P<name>[a-z0-9][a-zA-Z0-9._:/-]*?):(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})")
@@ -57,7 +58,12 @@ def with_image(path: Path, text: str, image: ImageName) -> str:
     :raises ValueError: when it does not name the image exactly once.
     """
     lines = text.splitlines()
-    entries = [(number, match) for number, line in enumerate(lines) if (match := _ENTRY.fullmatch(line))]
+    section = ""
+    entries = []
+    for number, line in enumerate(lines):
+        section = line if _SECTION.match(line) else section
+        if section.startswith("images:") and (match := _ENTRY.fullmatch(line)):
+            entries.append((number, match))
     if len(entries) != 1:
         raise ValueError(f"{path} has {len(entries)} entries of images: for {IMAGE}, not one")
     ((first, entry),) = entries

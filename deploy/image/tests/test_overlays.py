@@ -15,8 +15,9 @@ images:
   - name: ordermesh
     newName: ordermesh
     newTag: 0.1.0
-patches:
-  - path: patch.yaml
+configMapGenerator:
+  - name: ordermesh
+    literals: [LOG_LEVEL=info]
 """
 NAMED = """\
 # Everything in one namespace.
@@ -27,8 +28,9 @@ images:
   - name: ordermesh
     newName: registry.example.com:5000/shop/ordermesh
     newTag: "1.10"
-patches:
-  - path: patch.yaml
+configMapGenerator:
+  - name: ordermesh
+    literals: [LOG_LEVEL=info]
 """
 IMAGE = ImageName("registry.example.com:5000/shop/ordermesh", "1.10")
 
@@ -71,7 +73,7 @@ def test_an_entry_without_a_name_gets_one() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["resources: []\n", OVERLAY + "  - name: ordermesh\n"])
+@pytest.mark.parametrize("text", ["resources: []\n", "images:\n  - name: ordermesh\n" + OVERLAY])
 def test_an_overlay_that_does_not_name_the_image_once_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="entries of images: for ordermesh, not one"):
         with_image(Path("kustomization.yaml"), text, IMAGE)
