@@ -13,6 +13,9 @@ IMAGE = "ordermesh"
 
 _SECTION = re.compile(r"[A-Za-z]")
 _ENTRY = re.compile(rf"(?P<indent> *)- name: [\"']?{IMAGE}[\"']? *(#.*)?")
+_VERSION = re.compile(r"v?\d+\.\d+\.\d+")
+"""YAML reads it as text. It takes 1.10 for a number, and quotes are needed."""
+
 _SET_HERE = re.compile(r" *(newName|newTag|digest):.*")
 _NAME = re.compile(r"(?P<name>[a-z0-9][a-zA-Z0-9._:/-]*?):(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})")
 
@@ -70,5 +73,6 @@ def with_image(path: Path, text: str, image: ImageName) -> str:
     inner = entry["indent"] + "  "
     end = next((i for i, line in enumerate(lines) if i > first and not line.startswith(inner)), len(lines))
     kept = [line for line in lines[first + 1 : end] if not _SET_HERE.fullmatch(line)]
-    named = [f"{inner}newName: {image.name}", f'{inner}newTag: "{image.tag}"']
+    tag = image.tag if _VERSION.match(image.tag) else f'"{image.tag}"'
+    named = [f"{inner}newName: {image.name}", f"{inner}newTag: {tag}"]
     return "\n".join([*lines[: first + 1], *named, *kept, *lines[end:]]) + "\n"

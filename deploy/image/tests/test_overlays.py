@@ -65,6 +65,10 @@ def test_naming_the_image_again_changes_nothing() -> None:
     assert with_image(Path("kustomization.yaml"), NAMED, IMAGE) == NAMED
 
 
+def test_the_image_that_is_named_already_changes_nothing() -> None:
+    assert with_image(Path("kustomization.yaml"), OVERLAY, ImageName("ordermesh", "0.1.0")) == OVERLAY
+
+
 def test_an_entry_without_a_name_gets_one() -> None:
     bare = "images:\n- name: ordermesh\n  digest: sha256:00\n"
 
