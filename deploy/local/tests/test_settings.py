@@ -9,7 +9,7 @@ from chassis.testing_tls import TestAuthority
 from deploy.local.credentials import kept_secrets
 from deploy.local.ports import Port, require_free
 from deploy.local.services import mesh_environments, mesh_processes
-from deploy.local.settings import MESH, Settings, isolated
+from deploy.local.settings import MESH, SERVICES, Settings, isolated
 from deploy.local.state import StateDirectory
 from services.auth.config import AuthConfig
 
