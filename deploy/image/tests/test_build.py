@@ -1,6 +1,7 @@
 """Which builder is taken, and what it is told."""
 
 import re
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -110,6 +111,13 @@ def test_the_image_is_installed_from_a_part_of_the_lock_that_is_tested() -> None
 
     assert set(read_lock(installed)) < set(read_lock(tested))
     assert all(hashes_of(installed, name) == hashes_of(tested, name) for name in names_in(installed))
+
+
+def test_the_image_has_everything_that_the_processes_depend_on() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[^A-Za-z0-9_.-]", requirement)[0] for requirement in project["dependencies"]}
+
+    assert wanted - {"ordermesh-client"} <= set(names_in((ROOT / "deploy/requirements.lock").read_text()))
 
 
 def names_in(lock: str) -> list[str]:
