@@ -2,19 +2,10 @@
 
 import os
 import re
-import secrets
 import sys
 from pathlib import Path
 
-from deploy.local.credentials import (
-    CALLING_SERVICES,
-    PASSWORD_BYTES,
-    PASSWORDS,
-    SECRET_BYTES,
-    SIGNING_SECRETS,
-    client_secret,
-    service_clients,
-)
+from deploy.cluster.credentials import missing_secrets, service_clients
 
 ENV_FILE = Path(__file__).with_name(".env")
 
@@ -28,9 +19,7 @@ def complete(path: Path) -> list[str]:
     """Make what is missing in ``path``; the names of it. The file is for its owner's eyes only."""
     lines = path.read_text().splitlines() if path.exists() else []
     known = {match[1]: match[2] for line in lines if (match := _SET.fullmatch(line))}
-    sizes = dict.fromkeys(PASSWORDS, PASSWORD_BYTES)
-    sizes |= dict.fromkeys((*SIGNING_SECRETS, *map(client_secret, CALLING_SERVICES)), SECRET_BYTES)
-    made = {name: secrets.token_hex(size) for name, size in sizes.items() if name not in known}
+    made = missing_secrets(known)
     if not made and SERVICE_CLIENTS in known:
         return []
     made[SERVICE_CLIENTS] = service_clients(known | made)
