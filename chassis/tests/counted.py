@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from prometheus_client import REGISTRY
 
 
@@ -16,4 +17,4 @@ def counts(by: float, name: str, **labels: str) -> Iterator[None]:
     """The block changes a series by so much."""
     before = value(name, **labels)
     yield
-    assert value(name, **labels) - before == by, f"{name}{labels} should change by {by}"
+    assert value(name, **labels) - before == pytest.approx(by, abs=1e-6), f"{name}{labels} should change by {by}"

@@ -1,6 +1,7 @@
 """checkov finds nothing in what can be applied, but for what ``.checkov.yaml`` says why not."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,12 +11,16 @@ from tests.k8s.renderings import K8S, TOOLS, rendering
 
 CONFIGURATION = K8S / ".checkov.yaml"
 CHECKS_MIN = 500
+TERRAFORM_CHECKS_MIN = 25
 
 
-def failures(folder: Path) -> tuple[int, set[str]]:
+def failures(folder: Path, framework: str = "kubernetes") -> tuple[int, set[str]]:
     """How many checks passed, and which did not."""
     run = subprocess.run(  # noqa: S603 - of the tools' lock
-        [TOOLS / "checkov", "--config-file", CONFIGURATION, "--directory", folder, "--output", "json"],
+        [
+            *(TOOLS / "checkov", "--config-file", CONFIGURATION, "--framework", framework),
+            *("--directory", folder, "--output", "json"),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -34,6 +39,15 @@ def test_nothing_is_found(tmp_path: Path) -> None:
 
     assert failed == set()
     assert passed > CHECKS_MIN
+
+
+def test_nothing_is_found_in_what_terraform_applies(tmp_path: Path) -> None:
+    shutil.copytree(K8S.parent / "aws", tmp_path / "aws")
+
+    passed, failed = failures(tmp_path / "aws", "terraform")
+
+    assert failed == set()
+    assert passed > TERRAFORM_CHECKS_MIN
 
 
 def test_a_root_that_can_be_written_is_found(tmp_path: Path) -> None:
