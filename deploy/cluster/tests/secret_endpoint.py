@@ -85,7 +85,7 @@ def serving(endpoint: SecretEndpoint, folder: Path) -> Iterator[ApiServer]:
 
         do_GET = do_PATCH = _answer  # noqa: N815 - the parent's names
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
