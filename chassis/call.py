@@ -63,6 +63,8 @@ class Call:
     client_is_hidden: bool = False
     is_resumed: bool = False
     span: Span | None = None
+    code: str = ""
+    """How it ended, once it has: the name of a gRPC code."""
 
     def remaining_seconds(self) -> float:
         """How long somebody still waits for the answer."""
@@ -75,6 +77,13 @@ _current: ContextVar[Call | None] = ContextVar("call", default=None)
 def current_call() -> Call | None:
     """The call being served, or None outside of one (a background task)."""
     return _current.get()
+
+
+def this_call() -> Call:
+    """The call being served, for what runs inside of one only: below the layer ``begin``."""
+    call = current_call()
+    assert call is not None, "the layer `begin` stands outside of everything"
+    return call
 
 
 def begin_call(call: Call) -> None:

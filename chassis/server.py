@@ -27,7 +27,7 @@ from chassis.interceptors.bounds import keep_deadline, limit_concurrency
 from chassis.interceptors.chain import Chain, Layer
 from chassis.interceptors.client import know_client
 from chassis.interceptors.failures import map_errors
-from chassis.interceptors.observe import count_calls, log_calls
+from chassis.interceptors.observe import count_calls, know_code, log_calls
 from chassis.interceptors.trace import trace_calls
 from chassis.metrics_server import metrics_shown
 from chassis.mongo import MONGO_DOWN
@@ -125,8 +125,9 @@ def layers(
     return [
         begin(),  # first: everything below knows the request's id and deadline
         trace_calls(tracer),  # outside `log_calls`: the line names the trace also when it begins here
-        log_calls(),  # outside `map_errors`: the line has the code that the caller saw
-        count_calls(),  # the same for the metrics
+        log_calls(),
+        count_calls(),
+        know_code(),  # outside `map_errors`: the three above tell the code that the caller sees
         map_errors(),  # outside all that may refuse: one place makes statuses
         # before any work: refusing must stay cheap
         limit_concurrency(config.concurrent_calls_max, config.concurrent_streams_max),

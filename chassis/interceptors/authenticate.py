@@ -7,7 +7,7 @@ from typing import Protocol
 from google.protobuf.message import Message
 
 from chassis.background import cancel_until_over
-from chassis.call import Identity, current_call
+from chassis.call import Identity, this_call
 from chassis.contract import Level, Method
 from chassis.errors import PermissionDenied, Unauthenticated, Unavailable
 from chassis.interceptors.chain import Context, Layer, RpcCall
@@ -67,8 +67,7 @@ def authenticate(verifier: Verifier) -> Layer:
 
     def layer(method: Method, call: RpcCall) -> RpcCall:
         async def authenticated(request: bytes, context: Context) -> Message | None:
-            current = current_call()
-            assert current is not None, "the layer `begin` stands outside this one"
+            current = this_call()
             current.identity = await _identity(verifier, method, context, is_used=current.is_resumed)
             return await call(request, context)
 

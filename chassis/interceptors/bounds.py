@@ -4,7 +4,7 @@ import asyncio
 
 from google.protobuf.message import Message
 
-from chassis.call import current_call
+from chassis.call import this_call
 from chassis.contract import Method
 from chassis.errors import DeadlineExceeded, ResourceExhausted
 from chassis.interceptors.chain import Context, Layer, RpcCall
@@ -52,8 +52,7 @@ def keep_deadline() -> Layer:
 
     def layer(method: Method, call: RpcCall) -> RpcCall:
         async def bounded(request: bytes, context: Context) -> Message | None:
-            current = current_call()
-            assert current is not None, "the layer `begin` stands outside this one"
+            current = this_call()
             remaining = current.remaining_seconds()
             if remaining <= 0:
                 raise DeadlineExceeded("the deadline had passed on arrival")

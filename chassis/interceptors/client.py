@@ -5,7 +5,7 @@ from time import monotonic
 
 from google.protobuf.message import Message
 
-from chassis.call import current_call
+from chassis.call import this_call
 from chassis.client_address import ADDRESS_KEY, GATEWAY, PROOF_KEY, canonical
 from chassis.contract import Method
 from chassis.errors import Unauthenticated
@@ -31,8 +31,7 @@ def know_client(verifier: Verifier) -> Layer:
         async def known(request: bytes, context: Context) -> Message | None:
             claimed, token, says_resumed = _told(context)
             if claimed or token:
-                current = current_call()
-                assert current is not None, "the layer `begin` stands outside this one"
+                current = this_call()
                 address = canonical(claimed)
                 if address is not None and await _is_the_gateways(token, verifier, context):
                     current.client_address = address

@@ -8,7 +8,7 @@ import grpc
 from google.protobuf.message import Message
 from prometheus_client import Counter, Histogram
 
-from chassis.call import current_call
+from chassis.call import this_call
 from chassis.contract import Method
 from chassis.interceptors.chain import Context, Layer, RpcCall
 
@@ -28,15 +28,11 @@ def log_calls() -> Layer:
     def layer(method: Method, call: RpcCall) -> RpcCall:
         async def logged(request: bytes, context: Context) -> Message | None:
             begun = perf_counter()
-            cancelled = False
             try:
                 return await call(request, context)
-            except asyncio.CancelledError:
-                cancelled = True
-                raise
             finally:
                 if _log.isEnabledFor(logging.INFO):
-                    _log.info("rpc", extra={"fields": _fields(method, context, begun, cancelled=cancelled)})
+                    _log.info("rpc", extra={"fields": _fields(method, begun)})
 
         return logged
 
@@ -53,39 +49,50 @@ def count_calls() -> Layer:
         async def counted(request: bytes, context: Context) -> Message | None:
             started.inc()
             begun = perf_counter()
-            cancelled = False
             try:
                 return await call(request, context)
-            except asyncio.CancelledError:
-                cancelled = True
-                raise
             finally:
                 seconds.observe(perf_counter() - begun)
-                _HANDLED.labels(*labels, code_of(context, cancelled=cancelled)).inc()
+                _HANDLED.labels(*labels, this_call().code).inc()
 
         return counted
 
     return layer
 
 
-def code_of(context: Context, *, cancelled: bool) -> str:
-    """The name of the code that the caller of a call that is over sees."""
-    if cancelled:
-        return grpc.StatusCode.CANCELLED.name
+def know_code() -> Layer:
+    """Keep in the call how it ended: the code that its caller sees."""
+
+    def layer(method: Method, call: RpcCall) -> RpcCall:
+        async def known(request: bytes, context: Context) -> Message | None:
+            current = this_call()
+            try:
+                return await call(request, context)
+            except asyncio.CancelledError:
+                current.code = grpc.StatusCode.CANCELLED.name
+                raise
+            finally:
+                current.code = current.code or _code_of(context)
+
+        return known
+
+    return layer
+
+
+def _code_of(context: Context) -> str:
     code = context.code()
     number = code.value[0] if isinstance(code, grpc.StatusCode) else int(code or 0)
     return _CODE_NAMES.get(number, grpc.StatusCode.UNKNOWN.name)
 
 
-def _fields(method: Method, context: Context, begun: float, *, cancelled: bool) -> dict[str, object]:
+def _fields(method: Method, begun: float) -> dict[str, object]:
+    call = this_call()
     fields: dict[str, object] = {
         "method": method.path,
-        "code": code_of(context, cancelled=cancelled),
+        "code": call.code,
         "ms": round((perf_counter() - begun) * 1000, 2),
+        "client": call.client_address,
     }
-    call = current_call()
-    if call is not None:
-        fields["client"] = call.client_address
-        if call.identity is not None:
-            fields["caller"] = f"{call.identity.kind}:{call.identity.subject}"
+    if call.identity is not None:
+        fields["caller"] = f"{call.identity.kind}:{call.identity.subject}"
     return fields

@@ -1,13 +1,10 @@
 """One span a call, the child of its caller's."""
 
-import asyncio
-
 from google.protobuf.message import Message
 
-from chassis.call import current_call
+from chassis.call import this_call
 from chassis.contract import Method
 from chassis.interceptors.chain import Context, Layer, RpcCall
-from chassis.interceptors.observe import code_of
 from chassis.span_attributes import RPC_RESPONSE_STATUS_CODE, fault_of, of_rpc
 from chassis.tracing import Kind, Tracer
 
@@ -21,21 +18,15 @@ def trace_calls(tracer: Tracer) -> Layer:
         name, attributes = of_rpc(method.path)
 
         async def traced(request: bytes, context: Context) -> Message | None:
-            current = current_call()
-            assert current is not None, "the layer `begin` stands outside this one"
+            current = this_call()
             span = tracer.begin(name, Kind.SERVER, current.traceparent, attributes)
             assert span is not None, "the tracer is on"
             current.span, current.traceparent = span, span.traceparent
-            cancelled = False
             try:
                 return await call(request, context)
-            except asyncio.CancelledError:
-                cancelled = True
-                raise
             finally:
-                code = code_of(context, cancelled=cancelled)
-                span.set({RPC_RESPONSE_STATUS_CODE: code})
-                span.end(fault_of(code))
+                span.set({RPC_RESPONSE_STATUS_CODE: current.code})
+                span.end(fault_of(current.code))
 
         return traced
 
