@@ -1,0 +1,62 @@
+"""Each mail that SES was asked for belongs to a notification, and each that was sent was asked for."""
+
+import pytest
+
+from bench.audit import Databases, Evidence, MailRecord, always, at_rest
+from bench.audit.mails import mail_record
+from deploy.local.mails import Mail
+from services.notifier.mail import render
+from services.notifier.money import Money
+from services.notifier.notification import Kind
+from services.notifier.order import Item, Order
+from tests.audit.scene import HOUR, NOON, SUPPORTED, checks
+
+
+async def test_a_mail_that_is_sent_and_that_ses_never_accepted_is_found(databases: Databases) -> None:
+    mails = [MailRecord("sold", "processed", accepted=False), *(SUPPORTED.mails or ())[1:]]
+
+    report = await at_rest(databases, Evidence(mails=mails))
+
+    assert report.findings == ["MAILS: notification sold:processed is SENT, SES accepted no mail"]
+
+
+async def test_a_mail_is_not_missed_that_is_older_than_what_ses_remembers(databases: Databases) -> None:
+    assert (await at_rest(databases, Evidence(mails=[], mails_since=NOON + HOUR))).findings == []
+    assert checks((await at_rest(databases, Evidence(mails=[], mails_since=NOON))).findings) == {"MAILS"}
+
+
+async def test_no_mail_is_missed_of_an_address_that_is_refused_for_good(databases: Databases) -> None:
+    failed = {"$set": {"state": "FAILED_PERMANENTLY"}}
+    await databases["notifier"]["notifications"].update_one({"_id": "sold:processed"}, failed)
+
+    report = await at_rest(databases, Evidence(mails=(SUPPORTED.mails or ())[1:]))
+
+    assert report.findings == []
+    assert report.checked["mails refused for good"] == 1
+
+
+async def test_a_repeated_mail_is_counted_and_is_wrong_only_without_a_second_attempt(databases: Databases) -> None:
+    evidence = Evidence(mails=[*(SUPPORTED.mails or ()), MailRecord("sold", "processed", accepted=True)])
+
+    unexplained = await always(databases, evidence)
+    await databases["notifier"]["notifications"].update_one({"_id": "sold:processed"}, {"$set": {"attempts": 2}})
+    explained = await at_rest(databases, evidence)
+
+    assert unexplained.findings == ["MAILS: SES was asked 2 times for sold:processed, 1 attempts are recorded"]
+    assert explained.findings == []
+    assert explained.checked["mails repeated"] == 1
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("part", ["html", "text"])
+def test_a_mail_tells_which_order_and_kind_it_is_of(kind: Kind, part: str) -> None:
+    order_id, price = "ab12cd34" * 4, Money("EUR", 5)
+    mail = render(Order(order_id, "ada@example.com", NOON, kind, [Item("Lamp", 1, price)], price))
+
+    record = mail_record(Mail("shop@example.com", ("ada@example.com",), mail.subject, getattr(mail, part)))
+
+    assert record == MailRecord(order_id, kind.value, accepted=True)
+
+
+def test_a_mail_of_somebody_else_is_none_of_an_order() -> None:
+    assert mail_record(Mail("bank@example.com", ("ada@example.com",), "Your order", "Order of the day")) is None
