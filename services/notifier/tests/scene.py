@@ -44,6 +44,10 @@ def event_body(order_id: str) -> str:
     return json.dumps({"eventId": f"{order_id}:1", "type": "CREATED", "orderId": order_id, "version": 1})
 
 
+def given_back(queue: MemoryQueue, message_id: str) -> bool:
+    return queue.receive_count(message_id) > 0 and queue.hidden_seconds(message_id) == 0
+
+
 @dataclass
 class Scene:
     clock: ManualClock
