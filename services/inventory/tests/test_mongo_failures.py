@@ -26,7 +26,7 @@ from services.inventory.decisions import Adjust, Adjusted, Commit, Decision, Res
 from services.inventory.item import Adjustment
 from services.inventory.mongo_store import MongoStore
 from services.inventory.reservation import State
-from services.inventory.tests.test_store import counts, reserve, stocked
+from services.inventory.tests.stock import counts, reserve, stocked
 from services.inventory.writer import Writer
 
 if TYPE_CHECKING:
