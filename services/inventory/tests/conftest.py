@@ -2,16 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from chassis.background import running
 from chassis.mongo import Database
-from chassis.testing import ManualClock
+from chassis.testing import ManualClock, served
+from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from services.inventory.app import build_inventory
 from services.inventory.memory_store import MemoryStore
 from services.inventory.mongo_store import MongoStore
 from services.inventory.store import InventoryStore
+from services.inventory.tests.calls import issuer
 from services.inventory.writer import Writer
+
+if TYPE_CHECKING:
+    from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
 
 
 @pytest.fixture
@@ -43,3 +50,10 @@ async def writer(store: InventoryStore) -> AsyncIterator[Writer]:
 def clock() -> ManualClock:
     """A clock that a test moves."""
     return ManualClock()
+
+
+@pytest.fixture
+async def stub(store: InventoryStore, writer: Writer, clock: ManualClock) -> AsyncIterator["InventoryServiceAsyncStub"]:
+    """The service behind a real server."""
+    async with served(build_inventory(store, writer, clock, 900), issuer=issuer) as channel:
+        yield InventoryServiceStub(channel)

@@ -14,25 +14,23 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from chassis.mongo import MONGO_DOWN, Database, MongoConfig, open_database
-from chassis.testing import ManualClock, TestIssuer, bearer, failing, served
+from chassis.testing import ManualClock, failing
 from deploy.local.mongod import mongo_uri, mongod_process
 from deploy.local.ports import free_ports
 from deploy.local.state import StateDirectory
 from deploy.local.supervisor import Supervisor
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
-from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
-from services.inventory.app import build_inventory
 from services.inventory.decisions import Adjust, Adjusted, Commit, Decision, Reserved
 from services.inventory.item import Adjustment
 from services.inventory.mongo_store import MongoStore
 from services.inventory.reservation import State
+from services.inventory.tests.calls import FINGERPRINT, ORDERS
 from services.inventory.tests.stock import counts, reserve, stocked
 from services.inventory.writer import Writer
 
 if TYPE_CHECKING:
     from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
 
-FINGERPRINT = "0" * 64
 PATIENCE_SECONDS = 20.0
 CUSTOMERS = 8
 HEARTBEAT_MILLISECONDS = 500
@@ -41,9 +39,6 @@ HEARTBEAT_MILLISECONDS = 500
 DEADLINE_SECONDS = 0.5
 DELAY_MILLISECONDS = 900
 """Longer than the deadline, so that it ends while MongoDB is at work."""
-
-issuer = TestIssuer()
-ORDERS = bearer(issuer.service("orders"))
 
 UNKNOWN = {"errorLabels": ["UnknownTransactionCommitResult"]}
 TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
@@ -73,12 +68,6 @@ async def store(mongo_store: MongoStore) -> MongoStore:
     """Only what is in MongoDB can fail like this."""
     await stocked(mongo_store, "LAMP", 10)
     return mongo_store
-
-
-@pytest.fixture
-async def stub(store: MongoStore, writer: Writer, clock: ManualClock) -> AsyncIterator["InventoryServiceAsyncStub"]:
-    async with served(build_inventory(store, writer, clock, 900), issuer=issuer) as channel:
-        yield InventoryServiceStub(channel)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""Calls of inventory as admins and orders make them, and their refusals."""
+
+from typing import Any
+
+import grpc
+import pytest
+
+from chassis.errors import read_details
+from chassis.testing import TestIssuer, bearer
+from ordermesh.inventory.v1 import inventory_service_pb2 as pb
+from ordermesh.types.v1.money_pb2 import Money
+
+FINGERPRINT = "0" * 64
+EUR_25 = Money(currency_code="EUR", minor_units=2_500)
+
+issuer = TestIssuer()
+ADMIN = bearer(issuer.admin())
+ORDERS = bearer(issuer.service("orders"))
+
+
+async def create(stub: Any, sku: str = "LAMP", stock: int = 10) -> pb.Item:
+    request = pb.CreateItemRequest(sku=sku, name=sku.title(), unit_price=EUR_25, initial_stock=stock)
+    item: pb.Item = await stub.CreateItem(request, metadata=ADMIN)
+    return item
+
+
+async def reserve(stub: Any, order_id: str, *lines: tuple[str, int], fingerprint: str = FINGERPRINT) -> Any:
+    wanted = [pb.Line(sku=sku, quantity=quantity) for sku, quantity in lines]
+    request = pb.ReserveStockRequest(order_id=order_id, fingerprint=fingerprint, lines=wanted)
+    return await stub.ReserveStock(request, metadata=ORDERS)
+
+
+async def refused(call: Any, code: grpc.StatusCode, reason: str) -> Any:
+    """The details of the error that ``call`` must end with."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    details = read_details(caught.value)
+    assert (caught.value.code(), details.reason) == (code, reason)
+    return details
