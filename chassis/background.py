@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from random import uniform
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -29,7 +30,10 @@ _RESTARTS = Counter(
 
 
 class Backoff:
-    """Waits that double, from ``BACKOFF_SECONDS_MIN`` to ``seconds_max``."""
+    """Waits that double, from ``BACKOFF_SECONDS_MIN`` to ``seconds_max``, each shortened by up to a half, by chance.
+
+    Else those who wait for the same thing come together each time, and one that comes and goes may be missed for ever.
+    """
 
     def __init__(self, seconds_max: float = BACKOFF_SECONDS_MAX) -> None:
         self._seconds_max = seconds_max
@@ -42,7 +46,7 @@ class Backoff:
     async def wait(self) -> None:
         """Wait, and wait longer the next time."""
         seconds, self._next_seconds = self._next_seconds, min(self._next_seconds * 2, self._seconds_max)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(uniform(seconds / 2, seconds))  # noqa: S311 - no secret
 
 
 async def supervise(name: str, loop: Callable[[], Awaitable[None]]) -> None:

@@ -107,8 +107,11 @@ async def call(
     authorization: str = "",
     metadata: Sequence[tuple[str, str]] = (),
     timeout_seconds: float = DEADLINE_SECONDS_DEFAULT,
+    wait_for_ready: bool = False,
 ) -> Response:
     """Call another service, with the current call's request id and trace, within its deadline.
+
+    With ``wait_for_ready`` it waits for a healthy replica while there is none, and does not fail at once.
 
     :raises grpc.aio.AioRpcError: what the other service answered, when it is not a response.
     :raises DeadlineExceeded: when the current call has no time left.
@@ -127,7 +130,9 @@ async def call(
     if authorization:
         headers.append(("authorization", f"Bearer {authorization}"))
     with counting(request):
-        return await rpc(request, timeout=timeout_seconds, metadata=tuple(headers))
+        return await rpc(
+            request, timeout=timeout_seconds, metadata=tuple(headers), wait_for_ready=wait_for_ready or None
+        )
 
 
 async def call_as(

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response")
 
-PROBE_SECONDS = 3.0
+PROBE_SECONDS = 10.0
+"""How long a probe waits for a replica that serves. It sees one at once, also one that is there for a moment only."""
 
 OUTCOMES = {
     pb.Order.PROCESSED: Kind.PROCESSED,
@@ -76,7 +77,7 @@ class GrpcOrders:
         request = health_pb2.HealthCheckRequest(service=pb.DESCRIPTOR.services_by_name["OrderService"].full_name)
         try:
             await self._token.token()
-            answer = await call(self._health.Check, request, timeout_seconds=PROBE_SECONDS)
+            answer = await call(self._health.Check, request, timeout_seconds=PROBE_SECONDS, wait_for_ready=True)
         except (grpc.aio.AioRpcError, DomainError) as error:
             raise DependencyDown(Dependency.ORDERS, _words_of(error)) from error
         if answer.status != health_pb2.HealthCheckResponse.SERVING:

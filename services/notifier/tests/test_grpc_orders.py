@@ -1,14 +1,17 @@
 """Orders over the wire: what its answers and errors mean to the notifier."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from time import monotonic
 
+import grpc
 import pytest
 
 from chassis import errors
 from chassis.call import Call, calling
 from chassis.channels import open_channel
-from chassis.testing import TestIssuer
+from chassis.server import Application, Server
+from chassis.testing import TEST_SERVER, TestIssuer
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.notifier.errors import Dependency, DependencyDown, DependencyFailed, OrderRefused
 from services.notifier.grpc_orders import GrpcOrders
@@ -19,6 +22,7 @@ from services.notifier.tests.neighbours import Orders, Token, neighbour_address,
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SERVICE = pb.DESCRIPTOR.services_by_name["OrderService"]
+PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -132,6 +136,31 @@ async def test_no_time_left_is_an_outage(orders: GrpcOrders) -> None:
 
 async def test_orders_that_serves_passes_the_probe(orders: GrpcOrders) -> None:
     await orders.probe()
+
+
+async def test_the_probe_sees_a_replica_as_soon_as_it_serves(
+    issuer: TestIssuer, token: Token, remote: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A probe that looks now and then would miss an orders that is there for moments only."""
+    server = Server(TEST_SERVER, Application([orders_service(remote)], issuer.verifier))
+    port = await server.start("127.0.0.1:0")
+    current_token, asked = token.token, asyncio.Event()
+
+    async def noted_token() -> str:
+        asked.set()
+        return await current_token()
+
+    monkeypatch.setattr(token, "token", noted_token)
+    try:
+        async with open_channel(f"127.0.0.1:{port}", SERVICE) as channel, asyncio.timeout(PATIENCE_SECONDS):
+            while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                await channel.wait_for_state_change(state)
+            probe = asyncio.create_task(GrpcOrders(channel, token).probe())
+            await asked.wait()
+            await server.serve()
+            await probe
+    finally:
+        await server.stop()
 
 
 async def test_without_a_token_orders_is_out_of_reach(orders: GrpcOrders, token: Token) -> None:
