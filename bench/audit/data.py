@@ -59,6 +59,7 @@ class Order:
 
     order_id: str
     user_id: str
+    email: str
     request_id: str
     lines: Lines
     status: str
@@ -166,6 +167,7 @@ class _Reader:
         return Order(
             order_id=row["_id"],
             user_id=intern(row["user_id"]),
+            email=intern(row["email"]),
             request_id=row["request_id"],
             lines=self._lines_of(row["items"]),
             status=intern(row["status"]),
@@ -183,6 +185,7 @@ class _Reader:
 
 _ORDER_FIELDS = (
     "user_id",
+    "email",
     "request_id",
     *(f"items.{name}" for name in _LINE_FIELDS),
     "status",

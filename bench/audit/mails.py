@@ -16,10 +16,11 @@ _KINDS = [(kind.value, re.compile(subject.format(number="[0-9a-f]+"))) for kind,
 
 
 class MailRecord(NamedTuple):
-    """One request that SES got: about which order, of which kind (processed, failed, cancelled), and its end."""
+    """One request that SES got: about which order, of which kind (processed, failed, cancelled), to whom, its end."""
 
     order_id: str
     kind: str
+    recipient: str
     accepted: bool
 
     @property
@@ -32,7 +33,9 @@ def mail_record(mail: Mail) -> MailRecord | None:
     """What an accepted mail is about, read as its customer would; None for one that is not of an order."""
     order_id = _ORDER_ID.search(mail.body)
     kind = next((kind for kind, subject in _KINDS if subject.fullmatch(mail.subject)), None)
-    return MailRecord(order_id.group(1), kind, accepted=True) if order_id and kind else None
+    if not (order_id and kind):
+        return None
+    return MailRecord(order_id.group(1), kind, ", ".join(mail.recipients), accepted=True)
 
 
 def notification_findings(data: Data) -> Iterator[str]:
@@ -62,6 +65,30 @@ def request_findings(data: Data, mails: Iterable[MailRecord]) -> Iterator[str]:
         attempts = row.attempts if row else 0
         if requests > attempts:
             yield Check.MAILS.finding(f"SES was asked {requests} times for {key}, {attempts} attempts are recorded")
+
+
+def strangers_findings(data: Data, mails: Iterable[MailRecord]) -> Iterator[str]:
+    """Mails to somebody else than the order's customer, at every moment. No finding repeats an address."""
+    for mail in mails:
+        order = data.orders.get(mail.order_id)
+        if order is not None and mail.recipient != order.email:
+            yield Check.MAILS.finding(f"a mail about order {mail.order_id} went to another address than its customer's")
+
+
+def repeated_mail_findings(mails: Iterable[MailRecord]) -> Iterator[str]:
+    """Customers who were told the same twice, when there was no fault that would explain it."""
+    for key, accepted in Counter(mail.notification_id for mail in mails if mail.accepted).items():
+        if accepted > 1:
+            yield Check.I5.finding(f"SES accepted {accepted} mails for notification {key}, and there was no fault")
+
+
+def given_up_findings(data: Data, refused_addresses: str) -> Iterator[str]:
+    """Notifications that were given up, though SES refuses only addresses with ``refused_addresses`` in them."""
+    for order in data.orders.values():
+        row = data.notifications.get(order.notification_id)
+        is_refused = refused_addresses and refused_addresses in order.email
+        if row is not None and row.state == "FAILED_PERMANENTLY" and not is_refused:
+            yield Check.MAILS.finding(f"notification {order.notification_id} was given up, SES does not refuse it")
 
 
 def lost_mail_findings(data: Data, mails: Iterable[MailRecord], since: datetime | None) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bench.audit.answers import answer_findings, refusal_findings
@@ -14,10 +14,13 @@ from bench.audit.events import event_findings, unpublished_findings
 from bench.audit.journal import Entry, Fault
 from bench.audit.mails import (
     MailRecord,
+    given_up_findings,
     lost_mail_findings,
     mail_counts,
     notification_findings,
+    repeated_mail_findings,
     request_findings,
+    strangers_findings,
     untold_findings,
 )
 from bench.audit.orders import changed_findings, order_findings, unsettled_findings
@@ -32,6 +35,7 @@ class Evidence:
     ``journal``: what clients were answered, whole. ``mails``: every request that SES got since
     ``mails_since`` (None: since the data was empty). ``published``: how often the queue accepted each event.
     ``dead_letters_expected``: how many messages may be in the dead-letter queue or wait for a decision.
+    ``refused_addresses``: SES refuses mails for good to addresses with this in them; empty: to nobody.
     """
 
     journal: Sequence[Entry] | None = None
@@ -40,16 +44,15 @@ class Evidence:
     published: Mapping[str, int] | None = None
     depths: QueueDepths | None = None
     dead_letters_expected: int | None = None
+    refused_addresses: str | None = None
 
     def copied(self) -> "Evidence":
         """As it is now: clients may go on while the data is read, and later answers say nothing about it."""
-        return Evidence(
+        return replace(
+            self,
             journal=None if self.journal is None else tuple(self.journal),
             mails=None if self.mails is None else tuple(self.mails),
-            mails_since=self.mails_since,
             published=None if self.published is None else Counter(self.published),
-            depths=self.depths,
-            dead_letters_expected=self.dead_letters_expected,
         )
 
     @property
@@ -117,6 +120,11 @@ def _momentary_findings(data: Data, evidence: Evidence) -> Iterator[str]:
         yield from answer_findings(data, evidence.journal)
     if evidence.mails is not None:
         yield from request_findings(data, evidence.mails)
+        yield from strangers_findings(data, evidence.mails)
+        if evidence.journal is not None and not evidence.had_fault:
+            yield from repeated_mail_findings(evidence.mails)
+    if evidence.refused_addresses is not None:
+        yield from given_up_findings(data, evidence.refused_addresses)
     if evidence.published is not None:
         yield from event_findings(data, evidence.published, had_fault=evidence.had_fault)
 

@@ -8,6 +8,7 @@ from chassis.mongo import Document
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+ADA = "ada@example.com"
 
 
 def lines(quantity: int) -> list[Document]:
@@ -20,6 +21,7 @@ def order(order_id: str, quantity: int, *statuses: str, stock: str | None = None
     return {
         "_id": order_id,
         "user_id": "ada",
+        "email": ADA,
         "request_id": f"key-{order_id}",
         "items": lines(quantity),
         "status": statuses[-1],
@@ -86,9 +88,9 @@ JOURNAL: list[Entry] = [
 SUPPORTED = Evidence(
     journal=JOURNAL,
     mails=[
-        MailRecord("sold", "processed", accepted=True),
-        MailRecord("late", "failed", accepted=True),
-        MailRecord("regretted", "cancelled", accepted=True),
+        MailRecord("sold", "processed", ADA, accepted=True),
+        MailRecord("late", "failed", ADA, accepted=True),
+        MailRecord("regretted", "cancelled", ADA, accepted=True),
     ],
     published={"sold:1": 1, "late:1": 1, "regretted:1": 1, "regretted:2": 1},
     depths=QueueDepths(waiting=0, in_flight=0, dead_letters=0),
