@@ -17,7 +17,10 @@ IN_MEMORY = "memory_"
 """The modules of adapters that have no outside; they are not production's."""
 
 DRIVERS = {"aioboto3", "botocore", "pymongo", "redis"}
-CALLING = {"call", "call_as", "open_aws_client"}
+CALLING = {
+    *("call", "call_as", "open_aws_client"),
+    *("Database", "open_database", "open_redis", "open_redis_counts", "RedisCounts"),
+}
 """What takes a process outside besides its drivers and the stubs of other services."""
 
 COMPOSITION = {"app"}
@@ -148,3 +151,18 @@ def test_only_adapters_and_the_composition_root_can_reach_outside(service: str) 
 )
 def test_an_adapter_without_its_points_is_noticed(line: str, bare: list[str]) -> None:
     assert bare_adapters(ast.parse(line), vars(orders_app), ports_of("orders")) == bare
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from pymongo import UpdateOne",
+        "from chassis.mongo import Database",
+        "from chassis.redis import open_redis",
+        "from chassis.redis_counts import RedisCounts",
+        "from chassis.aws import open_aws_client",
+        "from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceStub",
+    ],
+)
+def test_what_can_reach_outside_is_noticed_by_what_it_imports(line: str) -> None:
+    assert goes_outside(ast.parse(line))
