@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
@@ -18,6 +19,9 @@ STATE = Path(".local/faults")
 RESULTS = Path("bench/results/faults")
 """Of long runs; docs/RELIABILITY.md is made from them."""
 
+BUDGET_SECONDS: Mapping[Profile, float] = {"short": 20 * 60, "long": 4 * 60 * 60}
+"""All scenarios of a profile on two cores; a shard has its part of it."""
+
 
 def main() -> int:
     """Run what the arguments say; returns the exit code."""
@@ -31,7 +35,10 @@ def main() -> int:
     kept = RESULTS if is_published else STATE / "results"
     results = [_run(scenario, arguments.profile, arguments.seed, arguments.shard, kept) for scenario in chosen]
     broken = [result.scenario for result in results if result.findings]
-    sys.stdout.write(f"{len(results) - len(broken)} passed, {len(broken)} failed\n")
+    seconds = sum(result.seconds for result in results)
+    budget_seconds = BUDGET_SECONDS.get(arguments.profile, seconds) / arguments.shard[1]
+    over = f", OVER its budget of {budget_seconds:.0f} s" if seconds > budget_seconds else ""
+    sys.stdout.write(f"{len(results) - len(broken)} passed, {len(broken)} failed, {seconds:.0f} s{over}\n")
     return 1 if broken else 0
 
 

@@ -69,7 +69,7 @@ class Killer:
     def __init__(self, mesh: Mesh, shop: Shop, http: aiohttp.ClientSession) -> None:
         self.done = Kills()
         self.last_at: float | None = None
-        """When the last kill or freeze ended, on the monotonic clock."""
+        """When the last fault ended, on the monotonic clock."""
         self.mesh = mesh
         self._shop = shop
         self._http = http
@@ -111,6 +111,10 @@ class Killer:
             self.mesh.process(name).signal(signal.SIGCONT)
             self._note(name, begin)
 
+    def fault_is_over(self) -> None:
+        """Hear that a fault of another kind is over: whatever it left is settled soon after this."""
+        self.last_at = monotonic()
+
     async def in_flight(self, name: str) -> int:
         """Requests and messages that the process has begun and not answered, at this moment."""
         match name.partition("-")[0]:
@@ -124,7 +128,7 @@ class Killer:
                 return await self._of_service(name)
 
     def _note(self, name: str, begin: datetime) -> None:
-        self.last_at = monotonic()
+        self.fault_is_over()
         self.done.moments.append(Moment(name, begin, datetime.now(UTC)))
 
     async def _of_service(self, name: str) -> int:

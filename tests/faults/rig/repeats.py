@@ -1,17 +1,34 @@
-"""Mails that repeat, and in which of the two windows: the answer was lost, or our mark was.
+"""Mails that repeat, and why each may: there are two windows, and the first has two sides.
 
-The second window is also that of a process that froze between looking at its lease and the socket.
+SES accepted the mail, and nobody heard of it: its answer was lost, or whoever was to mark it died or froze before that.
+Or the process froze between looking at its lease and the socket: another one had sent the mail when it woke.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from tests.faults.rig.emulator.mails import SentMail
 from tests.faults.rig.kills import Moment
 
-MARK_SECONDS_MAX = 2.0
-"""From SES's answer to our mark in MongoDB, on a machine that is busy."""
+MARK_LATE_MAX = timedelta(seconds=2)
+"""From SES's answer to our mark in MongoDB, and from waking to the socket, on a machine that is busy."""
+
+ANSWER_LATE_MAX = timedelta(seconds=0.5)
+"""From the end of a process to the last mail that it had asked SES for."""
+
+RESTART_MAX = timedelta(seconds=5)
+"""From the end of mongod until marks can be made again."""
+
+
+class Window(StrEnum):
+    """How a mail came to be sent again."""
+
+    ANSWER = "SES's answer lost"
+    MARK = "our mark lost"
+    FROZEN = "frozen before the socket"
 
 
 @dataclass(frozen=True)
@@ -21,15 +38,27 @@ class Repeat:
     first: SentMail
     again: SentMail
 
-    @property
-    def is_answer_lost(self) -> bool:
-        """Whether nobody heard that the first one was accepted."""
-        return not self.first.answered
+    def window(self, moments: Sequence[Moment]) -> Window | None:
+        """The window that it came through; None: through neither. ``moments`` are all kills and freezes."""
+        if not self.first.answered:
+            return Window.ANSWER
+        if any(map(self._mark_is_lost, moments)):
+            return Window.MARK
+        return Window.FROZEN if any(map(self._sender_woke, moments)) else None
 
-    def is_explained_by(self, moment: Moment) -> bool:
-        """Whether the process was killed before it could mark the first one, or froze around either."""
-        slack = timedelta(seconds=MARK_SECONDS_MAX)
-        return any(moment.begin - slack <= time <= moment.end + slack for time in (self.first.time, self.again.time))
+    def _mark_is_lost(self, moment: Moment) -> bool:
+        match moment.process.partition("-")[0]:
+            case "notifier":
+                no_mark_until = moment.begin + ANSWER_LATE_MAX
+            case "mongod":
+                no_mark_until = moment.end + RESTART_MAX
+            case _:
+                return False  # the end of any other process keeps nobody from making a mark
+        return moment.begin - MARK_LATE_MAX <= self.first.time <= no_mark_until
+
+    def _sender_woke(self, moment: Moment) -> bool:
+        is_freeze = moment.process.startswith("notifier") and moment.begin < moment.end
+        return is_freeze and moment.end <= self.again.time <= moment.end + MARK_LATE_MAX
 
 
 def repeats(mails: Iterable[SentMail]) -> Iterator[Repeat]:
@@ -42,19 +71,18 @@ def repeats(mails: Iterable[SentMail]) -> Iterator[Repeat]:
         before[key] = mail
 
 
-def in_words(found: Iterable[Repeat]) -> str:
-    """How many, and in which window."""
-    answers, marks = 0, 0
-    for repeat in found:
-        answers += repeat.is_answer_lost
-        marks += not repeat.is_answer_lost
-    return f"{answers + marks} (SES's answer lost {answers}, our mark lost {marks})"
+def in_words(found: Sequence[Repeat], moments: Sequence[Moment]) -> str:
+    """How many, and through which window."""
+    windows = Counter(repeat.window(moments) for repeat in found)
+    words = [f"{window} {windows[window]}" for window in Window]
+    words += [f"at times that nobody noted {windows[None]}"] if windows[None] else []
+    return f"{len(found)} ({', '.join(words)})"
 
 
 def unexplained(found: Iterable[Repeat], moments: Sequence[Moment]) -> Iterator[str]:
-    """Repeats in neither window; ``moments`` are all kills and freezes."""
+    """Repeats through neither window; ``moments`` are all kills and freezes."""
     for repeat in found:
-        if not repeat.is_answer_lost and not any(map(repeat.is_explained_by, moments)):
+        if repeat.window(moments) is None:
             yield f"MAILS: the mail about {repeat.first.order_id} repeats, and nothing was lost ({_times(repeat)})"
 
 

@@ -26,7 +26,7 @@ class Result:
 
     def __str__(self) -> str:
         verdict = "passed" if not self.findings else f"FAILED with {len(self.findings)} findings"
-        head = f"{self.scenario}: {self.size:,} {self.unit}, {self.seconds:.0f} s, {verdict}"
+        head = f"{self.scenario}: {self.size:,} {self.unit}, seed {self.seed}, {self.seconds:.0f} s, {verdict}"
         figures = [f"  {name}: {value}" for name, value in self.figures.items()]
         return "\n".join([head, *figures, *(f"  ! {finding}" for finding in self.findings[:20])])
 

@@ -77,10 +77,15 @@ async def _opened(scenario: Scenario, size: int, directory: Path, chance: str) -
 
 
 async def _put_through(scenario: Scenario, run: Run, directory: Path) -> None:
-    async with running(asyncio.create_task(watch_safety(run))):
+    looking = asyncio.create_task(watch_safety(run))
+    async with running(looking):
         await scenario.body(run)
+        if looking.done():
+            await looking  # it never ends by itself: this raises why
+    run.require("safety looks" in run.figures, "RIG: safety was never looked at")
     last_fault_at = run.killer.last_at if end_faults(run.mesh) else monotonic()
-    await come_to_rest(run, last_fault_at or monotonic())
+    rest = await come_to_rest(run, last_fault_at or monotonic())
+    run.figures |= {"at rest": str(rest), "convergence p99 seconds": round(rest.p99_seconds, 1)}
     await run.mesh.wait_ready()
     run.shop.journal.flush()
     await audit(run, scenario, directory / "journal")
@@ -103,5 +108,10 @@ def _share(size: int, index: int, count: int) -> int:
 
 
 def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    """The commit that runs, and whether the tree is another one; what runs leave in ``bench/results`` is no change."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/results")
+    return _git("rev-parse", "--short", "HEAD") + (" and changes" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603, S607

@@ -9,10 +9,13 @@ import aiohttp
 
 from tests.faults.rig.kills import Killer
 from tests.faults.rig.load import Load, Mix
-from tests.faults.rig.mesh import Mesh
+from tests.faults.rig.mesh import RIG_TIMES, Mesh
 from tests.faults.rig.shop import Shop
 
 Profile = Literal["smoke", "short", "long"]
+
+REST_SECONDS_MAX = float(RIG_TIMES["HOLD_SECONDS"]) + float(RIG_TIMES["SWEEP_AGE_SECONDS"])
+"""After the last fault everything is settled within this: what waits for a hold or for the sweep has met it."""
 
 
 @dataclass
@@ -27,7 +30,7 @@ class Run:
     killer: Killer
     figures: dict[str, object] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
-    rest_seconds_max: float = 90.0
+    rest_seconds_max: float = REST_SECONDS_MAX
     """How long it may take until all is settled and the queues are empty; what is left then is a finding."""
 
     def require(self, holds: bool, finding: str) -> None:
@@ -54,7 +57,8 @@ class Scenario:
     """``sizes`` is how much of it a profile runs, in ``unit``; a profile that is not there leaves it out.
 
     ``dead_letters_max``: how many messages may become dead letters; None: any number. ``loses_marks``: what it does
-    may keep a process from recording that a mail was sent, at times that nobody notes.
+    may keep a process from recording that a mail was sent, at times that nobody notes. ``refused_addresses``: SES
+    refuses mails for good to addresses with this in them; empty: to nobody.
     """
 
     name: str
@@ -67,3 +71,4 @@ class Scenario:
     settings: Mapping[str, str] = field(default_factory=dict)
     dead_letters_max: int | None = None
     loses_marks: bool = False
+    refused_addresses: str = ""

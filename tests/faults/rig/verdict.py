@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -46,8 +47,21 @@ async def watch_safety(run: Run) -> None:
             await asyncio.sleep(max(SAFETY_LOOKS_SECONDS, (monotonic() - begun) / LOOKS_SHARE_MAX))
 
 
-async def come_to_rest(run: Run, last_fault_at: float) -> None:
-    """Wait until everything is settled; notes how long after the last fault each order was, that was not yet.
+@dataclass(frozen=True)
+class Rest:
+    """When all was settled, in seconds after the last fault, and when 99 of 100 orders were that were not yet."""
+
+    seconds: float
+    orders: int
+    p99_seconds: float
+
+    def __str__(self) -> str:
+        waited = f"{self.orders} orders were waited for, p99 {self.p99_seconds:.1f} s"
+        return f"{self.seconds:.1f} s after the last fault; {waited}"
+
+
+async def come_to_rest(run: Run, last_fault_at: float) -> Rest:
+    """Wait until everything is settled; a finding when it takes too long.
 
     When all are settled by the time of the first look, that time is a bound for them.
     """
@@ -65,11 +79,10 @@ async def come_to_rest(run: Run, last_fault_at: float) -> None:
                 break
             await asyncio.sleep(REST_LOOKS_SECONDS)
     times = sorted(waited.values())
-    rest = monotonic() - last_fault_at
-    p99 = times[len(times) * 99 // 100] if times else rest
-    run.figures["at rest"] = f"{rest:.1f} s after the last fault; {len(times)} orders were waited for, p99 {p99:.1f} s"
-    run.figures["convergence p99 seconds"] = round(p99, 1)
+    seconds = monotonic() - last_fault_at
+    p99 = times[len(times) * 99 // 100] if times else seconds
     run.require(p99 <= CONVERGENCE_SECONDS_MAX, f"LIVENESS: p99 was {p99:.1f} s, not {CONVERGENCE_SECONDS_MAX:.0f} s")
+    return Rest(seconds, len(times), p99)
 
 
 async def audit(run: Run, scenario: Scenario, journal: Path) -> None:
@@ -81,17 +94,18 @@ async def audit(run: Run, scenario: Scenario, journal: Path) -> None:
         published=run.mesh.aws.traffic.published,
         depths=depths(run.mesh),
         dead_letters_expected=scenario.dead_letters_max,
+        refused_addresses=scenario.refused_addresses,
     )
     async with open_databases(run.mesh.mongo_uri) as databases:
         report = await at_rest(databases, evidence)
-    repeated = list(repeats(run.mesh.aws.mails))
+    repeated, moments = list(repeats(run.mesh.aws.mails)), run.killer.done.moments
     found = [*report.findings, *early_deletions(run.mesh, report.data)]
     if not scenario.loses_marks:
-        found += unexplained(repeated, run.killer.done.moments)
+        found += unexplained(repeated, moments)
     run.findings += [finding for finding in found if finding not in run.findings]
     run.figures |= {
         "audited": ", ".join(f"{count:,} {name}" for name, count in report.checked.items()),
-        "mails repeated": in_words(repeated),
+        "mails repeated": in_words(repeated, moments),
     }
 
 
@@ -112,7 +126,7 @@ def depths(mesh: Mesh) -> QueueDepths:
 
 
 def _record(mail: SentMail) -> MailRecord:
-    return MailRecord(mail.order_id, mail.kind or "", mail.accepted)
+    return MailRecord(mail.order_id, mail.kind or "", mail.recipient, mail.accepted)
 
 
 def _count(run: Run, name: str) -> int:

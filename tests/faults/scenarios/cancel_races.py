@@ -2,7 +2,12 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
+from statistics import median
+from time import time
 
+from bench.audit import Databases, open_databases
+from chassis.crash_points import reached_file
 from tests.faults.rig.scenario import Run, Scenario
 
 AT_ONCE = 20
@@ -12,6 +17,12 @@ DELAY_SECONDS_MAX = 0.5
 
 AFTER_THE_WRITE = "orders.stock.release:before"
 """The order is CANCELLED, its stock is not released yet."""
+
+RACES_A_CRASH_MAX = 100
+"""At least one crash in so many races, or this would be about something else."""
+
+RELEASED_SECONDS_MAX = 10.0
+LOOK_SECONDS = 0.05
 
 
 async def races(run: Run) -> None:
@@ -23,18 +34,43 @@ async def races(run: Run) -> None:
     run.shop.journal.note("fault", kind="crash points", process="orders")
     await run.mesh.process("orders").kill()
     await run.mesh.wait_ready()
-    left = run.size
-    while left > 0:
-        wave = min(left, AT_ONCE)
-        for end in await asyncio.gather(*(_race(run, sku) for _ in range(wave))):
-            ends[end] += 1
-        left -= wave
+    left, seconds = run.size, list[float]()
+    reached = reached_file(crash_file)
+    reached.touch()
+    async with open_databases(run.mesh.mongo_uri) as databases:
+        while left > 0:
+            wave, crashes = min(left, AT_ONCE), _count(reached)
+            for end in await asyncio.gather(*(_race(run, sku) for _ in range(wave))):
+                ends[end] += 1
+            left -= wave
+            if _count(reached) > crashes:
+                seconds.append(await _until_released(databases, crashed_at=reached.stat().st_mtime))
     crash_file.write_text("")
-    reached = crash_file.with_name(f"{crash_file.name}.reached")
-    crashes = len(reached.read_text().splitlines()) if reached.exists() else 0
-    run.require(crashes > 0, "CANCEL: no crash between a cancel's write and its release")
+    run.killer.fault_is_over()
+    run.require(
+        len(seconds) * RACES_A_CRASH_MAX >= run.size, f"CANCEL: only {len(seconds)} crashes in {run.size} races"
+    )
     run.require(len(ends) == 2, f"CANCEL: only one side ever won: {dict(ends)}")
-    run.figures |= {"races": run.size, "ends": dict(ends), "crashes after the cancel's write": crashes}
+    slowest = max(seconds, default=0.0)
+    run.require(slowest <= RELEASED_SECONDS_MAX, f"CANCEL: stock was right only {slowest:.1f} s after a crash")
+    run.figures |= {
+        "races": run.size,
+        "ends": dict(ends),
+        "crashes after the cancel's write": _count(reached),
+        "from a crash until stock is right": f"median {median(seconds or [0]):.1f} s, longest {slowest:.1f} s",
+    }
+
+
+def _count(reached: Path) -> int:
+    return len(reached.read_text().splitlines())
+
+
+async def _until_released(databases: Databases, crashed_at: float) -> float:
+    """Wait until no order that is cancelled owes its stock; how long after the crash that is, in seconds."""
+    orders = databases["orders"]["orders"]
+    while await orders.find_one({"status": "CANCELLED", "stock": "TO_RELEASE"}):
+        await asyncio.sleep(LOOK_SECONDS)
+    return time() - crashed_at
 
 
 async def _race(run: Run, sku: str) -> str:

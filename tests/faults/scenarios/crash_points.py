@@ -6,6 +6,7 @@ from time import monotonic
 from chassis.crash_points import reached_file
 from tests.faults.points import all_points
 from tests.faults.rig.load import Load, Mix, beside
+from tests.faults.rig.mesh import RIG_TIMES
 from tests.faults.rig.scenario import Run, Scenario
 from tests.faults.scenarios.chores import REFUSED_NAME, chores
 
@@ -37,6 +38,8 @@ async def sweep(run: Run) -> None:
     faults.mail_throttle_share, faults.mail_lost_answer_share, faults.unavailable_share = 0.05, 0.05, 0.05
     run.shop.journal.note("fault", kind="crash points")
     faults.refused_recipient = REFUSED_NAME
+    # The last poison leaves the queue when it was received as often as the queue says.
+    run.rest_seconds_max += run.mesh.aws.queue.receive_count_max * float(RIG_TIMES["VISIBILITY_SECONDS"])
     skus = await run.skus(6, 1_000_000)
     load = Load(
         run.shop, run.random, [*skus, *await run.skus(1, 20)], Mix(clients=CLIENTS, think_seconds=THINK_SECONDS)
@@ -48,6 +51,8 @@ async def sweep(run: Run) -> None:
         nonlocal is_over
         for together in GROUPS:
             await asyncio.gather(*(_lead_through(run, service, lines[service]) for service in together))
+        await run.mesh.wait_ready()
+        run.killer.fault_is_over()
         is_over = True
 
     await beside(load.run(lambda _: is_over), beside(crash_all(), chores(run, load, skus, lambda: is_over)))
@@ -114,4 +119,5 @@ CRASH_POINTS = Scenario(
     sweep,
     replicas=REPLICAS,
     loses_marks=True,
+    refused_addresses=REFUSED_NAME,
 )

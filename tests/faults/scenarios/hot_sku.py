@@ -7,23 +7,31 @@ from random import Random
 from time import monotonic
 
 from tests.faults.rig.scenario import Run, Scenario
+from tests.faults.rig.verdict import come_to_rest
 
 STOCK = 100
 TRIES = 2_000
 CLIENTS = 200
 SECONDS_MAX = 15.0
+SOLD_OUT = {"available": 0, "reserved": 0, "sold": STOCK}
 BASKETS = 0.5
 """The share of tries that want all three items, their lines in one order or the opposite one."""
 
 
 async def rounds(run: Run) -> None:
-    """Round after round with new items."""
-    seconds = [await _round(run) for _ in range(run.size)]
+    """Round after round with new items; when all are settled, all of each are sold, and none is held or left."""
+    seconds, skus = [], list[str]()
+    for _ in range(run.size):
+        skus += (wanted := await run.skus(3, STOCK))
+        seconds.append(await _round(run, wanted))
+    await come_to_rest(run, monotonic())
+    stocks = {sku: await run.shop.stock(sku) for sku in skus}
+    wrong = {sku: stock for sku, stock in stocks.items() if stock != SOLD_OUT}
+    run.require(not wrong, f"HOT: not sold out: {wrong}")
     run.figures |= {"rounds": run.size, "seconds of tries, longest": f"{max(seconds):.1f}"}
 
 
-async def _round(run: Run) -> float:
-    skus = await run.skus(3, STOCK)
+async def _round(run: Run, skus: list[str]) -> float:
     answers: Counter[str] = Counter()
     sold: Counter[str] = Counter()
     numbers = count()

@@ -3,10 +3,14 @@
 import asyncio
 
 from tests.faults.rig.load import Load, Mix, beside
+from tests.faults.rig.mesh import RIG_TIMES
 from tests.faults.rig.scenario import Run, Scenario
 
 MAILS_A_KILL = 100
-SES_FREEZE_SECONDS = 2.0
+NOTIFIERS = ("notifier", "notifier-2")
+FREEZE_SECONDS = float(RIG_TIMES["NOTIFICATION_LEASE_SECONDS"]) + 1.5
+"""Longer than a lease: the other one sends what this one was about to send."""
+
 THINK_SECONDS = 3.0
 """So that mails are sent while SES is unruly, and not when all is over."""
 
@@ -33,9 +37,9 @@ async def unruly_mail(run: Run) -> None:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
             await run.mesh.wait_ready()
-            await run.killer.kill("notifier")
+            await run.killer.kill(run.random.choice(NOTIFIERS))
             await run.mesh.wait_ready()
-            await run.killer.freeze("notifier", SES_FREEZE_SECONDS)
+            await run.killer.freeze(run.random.choice(NOTIFIERS), FREEZE_SECONDS)
 
     def is_enough(_: int) -> bool:
         return len(run.mesh.aws.mails) >= run.size and sum(done.counted.values()) >= kills
@@ -50,8 +54,10 @@ async def unruly_mail(run: Run) -> None:
 
 MAILS = Scenario(
     "mails",
-    "mails, with SES losing answers and the notifier killed: 0 lost; repeats only in the two windows",
+    "mails, with SES losing answers, two notifiers killed and frozen: 0 lost; repeats only in the two windows",
     "mails",
     {"short": 300, "long": 2_000},
     unruly_mail,
+    replicas=2,
+    settings={f"{name}_REPLICAS": "1" for name in ("AUTH", "ORDERS", "INVENTORY", "GATEWAY")},
 )

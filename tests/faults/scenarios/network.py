@@ -8,6 +8,8 @@ from tests.faults.rig.scenario import Run, Scenario
 ORDERS_A_FAULT = 25
 DELAY_SECONDS = 0.02
 HOLE_SECONDS_MAX = 3.0
+TORN_SHARE = 0.02
+"""Of what passes: the connection ends instead."""
 
 
 async def bad_network(run: Run) -> None:
@@ -19,6 +21,7 @@ async def bad_network(run: Run) -> None:
         nonlocal is_over
         for _ in range(run.size):
             await _one_fault(run)
+            run.killer.fault_is_over()
             await asyncio.sleep(run.random.uniform(0.2, 1))
         is_over = True
 
@@ -29,7 +32,7 @@ async def bad_network(run: Run) -> None:
 async def _one_fault(run: Run) -> None:
     name = run.random.choice(("mongo", "mongo", "redis"))
     proxy = run.mesh.mongo if name == "mongo" else run.mesh.redis
-    kind = run.random.choice(("cut", "slow", "hole"))
+    kind = run.random.choice(("cut", "slow", "hole", "torn"))
     run.shop.journal.note("fault", kind=kind, process=name)
     match kind:
         case "cut":
@@ -38,6 +41,10 @@ async def _one_fault(run: Run) -> None:
             proxy.delay_seconds = DELAY_SECONDS
             await asyncio.sleep(run.random.uniform(0.5, 2))
             proxy.delay_seconds = 0
+        case "torn":
+            proxy.cut_share = TORN_SHARE
+            await asyncio.sleep(run.random.uniform(0.5, 2))
+            proxy.cut_share = 0
         case _:
             proxy.blackhole = True
             await asyncio.sleep(run.random.uniform(0.2, HOLE_SECONDS_MAX))
@@ -46,7 +53,7 @@ async def _one_fault(run: Run) -> None:
 
 NETWORK = Scenario(
     "network",
-    "connections to MongoDB and Redis cut, slow, swallowed: nothing lost",
+    "connections to MongoDB and Redis cut, torn, slow, swallowed: nothing lost",
     "faults",
     {"short": 20, "long": 200},
     bad_network,

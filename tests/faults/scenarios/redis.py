@@ -1,4 +1,4 @@
-"""Redis flushed, frozen, killed: no customer sees an error, not even at the first try."""
+"""Redis flushed, frozen, killed: no customer sees an error, not even at the first try, and not at the login either."""
 
 import asyncio
 
@@ -7,10 +7,12 @@ from redis.asyncio import Redis
 from deploy.local.redis_server import redis_url
 from tests.faults.rig.load import Load, Mix, beside
 from tests.faults.rig.scenario import Run, Scenario
+from tests.faults.rig.shop import Customer
 
 FREEZE_SECONDS = 3.0
 BETWEEN_SECONDS = 1.0
 ORDERS_A_ROUND = 200
+LOG_IN_SECONDS = 0.2
 
 
 async def without_redis(run: Run) -> None:
@@ -24,7 +26,15 @@ async def without_redis(run: Run) -> None:
             await _one_round(run)
         is_over = True
 
-    await beside(load.run(lambda number: is_over and number >= run.size * ORDERS_A_ROUND), spoil())
+    async def log_in_and_refresh() -> None:
+        nobody = Customer("nobody", "")
+        while not is_over:
+            answer = await run.shop.log_in(run.random.choice(run.shop.customers))
+            await run.shop.ask("POST", "/api/auth/refresh", nobody, {"refreshToken": answer.body.get("refreshToken")})
+            await asyncio.sleep(LOG_IN_SECONDS)
+
+    orders = load.run(lambda number: is_over and number >= run.size * ORDERS_A_ROUND)
+    await beside(orders, beside(spoil(), log_in_and_refresh()))
     failures = dict(run.shop.first_failures)
     run.require(not failures, f"REDIS: customers saw {failures}")
     run.figures |= {"first answers": run.shop.first_answers, "failed": sum(failures.values()), "rounds": run.size}
@@ -45,6 +55,7 @@ async def _one_round(run: Run) -> None:
     await asyncio.sleep(BETWEEN_SECONDS)
     await mesh.process("redis").kill()
     await mesh.wait_ready()
+    run.killer.fault_is_over()
     await asyncio.sleep(BETWEEN_SECONDS)
 
 

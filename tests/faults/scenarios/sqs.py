@@ -1,4 +1,4 @@
-"""A queue that duplicates, re-orders, forgets that something was deleted, and brings it back."""
+"""A queue that duplicates, re-orders, forgets that something was deleted, brings it back, and answers badly."""
 
 from tests.faults.rig.load import Mix
 from tests.faults.rig.scenario import Run, Scenario
@@ -12,6 +12,9 @@ async def unruly_queue(run: Run) -> None:
     faults.lost_delete_share = 0.1
     faults.resurrect_share = 0.02
     faults.failed_entry_share = 0.05
+    faults.cut_before_share = faults.cut_after_share = 0.02
+    faults.unavailable_share = faults.throttle_share = 0.02
+    faults.delay_seconds = 0.05
     run.shop.journal.note("fault", kind="sqs")
     load = await run.load(await run.skus(6, 1_000_000), lambda number: number >= run.size, Mix(twins=0, other_bodies=0))
     run.figures |= {
