@@ -116,6 +116,22 @@ async def finish(work: Awaitable[T]) -> T:
     return await asyncio.shield(_kept(asyncio.ensure_future(work)))
 
 
+async def finish_first(work: Awaitable[T], seconds_max: float) -> T:
+    """Run ``work`` to its end, and only then be cancelled: a loop that is stopped leaves nothing half done.
+
+    It is cut off when it takes more than ``seconds_max`` after the cancellation, or at the next one.
+    """
+    task = _kept(asyncio.ensure_future(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        try:
+            await asyncio.wait([task], timeout=seconds_max)
+        finally:
+            task.cancel()
+        raise
+
+
 _unfinished: set[asyncio.Future[Any]] = set()
 
 

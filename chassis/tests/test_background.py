@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from chassis import background
-from chassis.background import finish, retry_until_done, running, supervise
+from chassis.background import finish, finish_first, retry_until_done, running, supervise
 from chassis.tests.counted import counts
 
 
@@ -72,6 +72,47 @@ async def test_a_write_is_finished_when_its_caller_leaves() -> None:
     go_on.set()
 
     await asyncio.wait_for(done.wait(), 5)
+
+
+async def test_a_loop_that_is_cancelled_finishes_first_what_it_has_begun() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    done: list[str] = []
+
+    async def work() -> None:
+        begun.set()
+        await go_on.wait()
+        done.append("work")
+
+    caller = asyncio.create_task(finish_first(work(), seconds_max=60))
+    await begun.wait()
+    caller.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+    assert done == ["work"]
+
+
+@pytest.mark.parametrize(("seconds_max", "cancellations"), [(0.01, 1), (60, 2)])
+async def test_what_takes_too_long_to_finish_is_cut_off(seconds_max: float, cancellations: int) -> None:
+    begun, cut_off = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut_off.set()
+
+    caller = asyncio.create_task(finish_first(work(), seconds_max))
+    await begun.wait()
+    for _ in range(cancellations):
+        caller.cancel()
+        await asyncio.sleep(0)  # it hears of each
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+    await asyncio.wait_for(cut_off.wait(), 5)
 
 
 async def test_what_is_waited_for_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> None:

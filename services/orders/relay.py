@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Protocol
 
-from chassis.background import Backoff
+from chassis.background import Backoff, finish_first
 from chassis.clock import Clock
 from chassis.crash_points import Port
 from services.orders.metrics import EVENTS_PUBLISHED
@@ -111,8 +111,9 @@ class Relay:
         events = await self._store.claim_events(now, self._lease, orders_max)
         self._room -= len(events)
         send_until = now + (1 - SEND_LEASE_SHARE) * self._lease
-        sending = (self._publish(batch, send_until) for batch in _batches(events))
-        outcomes = await asyncio.gather(*sending, return_exceptions=True)
+        sending = asyncio.gather(*(self._publish(b, send_until) for b in _batches(events)), return_exceptions=True)
+        # Whoever stops in the middle of it would leave events that the queue has and nobody knows of.
+        outcomes = await finish_first(sending, SEND_LEASE_SHARE * self._lease.total_seconds())
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -29,6 +29,16 @@ class SlowQueue(FakeQueue):
         return await super().publish(events)
 
 
+class LateQueue(SlowQueue):
+    """A queue that has the events at once, and says so when it is let."""
+
+    async def publish(self, events: Sequence[Event]) -> Collection[str]:
+        accepted = await FakeQueue.publish(self, events)
+        self.begun.set()
+        await self.let.wait()
+        return accepted
+
+
 async def test_events_go_out_in_batches(store: OrderStore, relay: Relay, queue: FakeQueue, clock: ManualClock) -> None:
     count = 2 * BATCH_EVENTS_MAX + 3
     await store.insert([placed(f"o-{n}", clock.now()) for n in range(count)])
@@ -126,6 +136,23 @@ async def test_two_relays_publish_each_event_once_though_the_queue_is_slow(
 
     assert in_time == BATCHES_AT_ONCE_MAX * BATCH_EVENTS_MAX
     assert len({event.event_id for event in slow.events}) == len(slow.events) == count
+
+
+async def test_a_relay_that_stops_while_it_sends_leaves_nothing_to_be_sent_again(
+    store: OrderStore, queue: FakeQueue, clock: ManualClock
+) -> None:
+    late = LateQueue()
+    here, there = (Relay(store, sent_to, clock, LEASE, DEPTH_MAX) for sent_to in (late, queue))
+    await store.insert([placed("o-1", clock.now())])
+    stopping = asyncio.create_task(here.run())
+    await late.begun.wait()
+    stopping.cancel()
+    late.let.set()
+    await asyncio.wait([stopping])
+    clock.advance(LEASE.total_seconds())
+
+    assert await there.publish_due() == 0
+    assert stopping.cancelled()
 
 
 async def test_a_cancellation_that_comes_while_the_order_is_published_publishes_nothing_twice(
