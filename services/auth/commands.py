@@ -17,7 +17,7 @@ from chassis.errors import DomainError
 from chassis.mongo import MONGO_DOWN, MongoConfig
 from chassis.process import run
 from services.auth.app import open_store
-from services.auth.email_address import NotAnAddress
+from services.auth.email_address import NotAnAddress, normalise
 from services.auth.errors import EmailTaken
 from services.auth.grant_role import GrantRole
 from services.auth.hash_parameters import DEFAULT_PARAMETERS, HashParameters
@@ -94,15 +94,28 @@ async def create_user(
 
     An account that exists keeps its password and name. Without a role a new account is a customer's, and
     an existing one keeps its own.
+
+    :raises CommandFailed: when the account exists with another role and another password. Anybody can register
+        any address, so the address alone does not say that the account is the one that is meant.
     """
     with closing(Passwords(parameters, threads=1)) as passwords:
         try:
             user = await Register(store, passwords, SystemClock(), unlimited())(email, password, name)
         except EmailTaken:
             line = f"{email} exists already"
+            if role and not await _may_become(role, store, passwords, email, password):
+                raise CommandFailed(f"{email}: exists with another password; grant-role promotes it") from None
         else:
             line = f"{user.email} is created"
     return f"{line}; {await grant_role(store, email, role)}" if role else line
+
+
+async def _may_become(role: Role, store: AuthStore, passwords: Passwords, email: str, password: str) -> bool:
+    """Whether the account has this role already, or else this password."""
+    user = await store.user_with_email(normalise(email))
+    if user is None or user.role is role:
+        return True
+    return (await passwords.verify(password, user.password_hash)).matches
 
 
 async def import_users(store: AuthStore, path: str) -> None:

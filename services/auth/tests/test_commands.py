@@ -91,6 +91,37 @@ async def test_an_account_is_created_once_and_keeps_its_password(passwords: Pass
     assert (await passwords.verify("first password", user.password_hash)).matches
 
 
+async def test_who_registered_the_admins_address_first_does_not_become_the_admin(auth: Auth) -> None:
+    await auth.register("root@example.com", "a stranger's password", "Stranger")
+
+    with pytest.raises(
+        CommandFailed, match=r"^root@example\.com: exists with another password; grant-role promotes it$"
+    ):
+        await create_user(auth.store, "root@example.com", "the operator's password", "Root", Role.ADMIN)
+
+    user = await auth.store.user_with_email("root@example.com")
+    assert user is not None
+    assert user.role is Role.CUSTOMER
+
+
+async def test_who_registered_with_the_operators_password_becomes_the_admin(auth: Auth) -> None:
+    await auth.register("root@example.com", "the operator's password", "Root")
+
+    line = await create_user(auth.store, "Root@Example.com", "the operator's password", "Root", Role.ADMIN)
+
+    assert line == "Root@Example.com exists already; root@example.com is admin"
+
+
+async def test_creating_an_admin_again_changes_nothing_also_with_a_password_that_was_changed(auth: Auth) -> None:
+    await create_user(auth.store, "root@example.com", "the first password", "Root", Role.ADMIN)
+    created = await auth.store.user_with_email("root@example.com")
+
+    line = await create_user(auth.store, "root@example.com", "another password", "Root", Role.ADMIN)
+
+    assert line == "root@example.com exists already; root@example.com is admin"
+    assert await auth.store.user_with_email("root@example.com") == created
+
+
 async def test_the_commands_work_on_the_database(mongo_uri: str, database: Database, tmp_path: Path) -> None:
     uri = mongo_uri_of(mongo_uri, database)
 
