@@ -49,11 +49,18 @@ RECIPIENT_LENGTH_MAX = 320
 
 _RECIPIENT = re.compile(r"[^@\s,;<>\x00-\x1f\x7f]+@[^@\s,;<>\x00-\x1f\x7f]+")
 
-_NOT_VERIFIED = re.compile(r"not verified", re.IGNORECASE)
-"""MessageRejected says so of the sender's identity, and in SES's sandbox of the recipient's."""
+REJECTED = "MessageRejected"
+"""SES says so of anything. Of whom it speaks only its words tell: unverified identities, for example, are the sender's
+and in SES's sandbox the recipient's."""
 
-REFUSED = frozenset({"BadRequestException", "InvalidParameterValue", "MessageRejected"})
-"""This mail will never be accepted; MessageRejected only when it is not about an identity."""
+_OF_THE_ACCOUNT = re.compile(r"\b(sending|account)\b[^.]*\b(paused|suspended|disabled)\b", re.IGNORECASE)
+"""The words of REJECTED when nobody's mail is accepted."""
+
+_OF_THE_MAIL = re.compile(r"\b(virus|invalid content|blacklisted|suppression list)\b", re.IGNORECASE)
+"""The words of REJECTED when this mail or its recipient will never be accepted."""
+
+REFUSED = frozenset({"BadRequestException", "InvalidParameterValue"})
+"""This mail will never be accepted."""
 
 DOWN = frozenset(
     {
@@ -173,12 +180,10 @@ def _begin_span() -> Span | None:
 
 def _meaning_of(error: ClientError) -> MailRefused | DependencyDown:
     code, words = _code_of(error), _words_of(error)
-    if code == "MessageRejected" and _NOT_VERIFIED.search(words):
-        return DependencyFailed(Dependency.SES, words)
-    if code in REFUSED:
-        return MailRefused(words)
-    if code in DOWN:
+    if code in DOWN or (code == REJECTED and _OF_THE_ACCOUNT.search(words)):
         return DependencyDown(Dependency.SES, words)
+    if code in REFUSED or (code == REJECTED and _OF_THE_MAIL.search(words)):
+        return MailRefused(words)
     if _is_outage(error):  # it broke, before or after it took the mail
         return MailUnconfirmed(words)
     return DependencyFailed(Dependency.SES, words)

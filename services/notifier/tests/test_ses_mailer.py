@@ -132,6 +132,8 @@ async def test_what_is_no_address_is_refused_without_asking(recipient: str) -> N
     [
         ("BadRequestException", "Domain contains illegal character"),
         ("MessageRejected", "Email contains a virus"),
+        ("MessageRejected", "The message can't be sent because it contains invalid content."),
+        ("MessageRejected", "Address blacklisted."),
     ],
 )
 async def test_what_ses_refuses_for_good_is_refused(code: str, message: str) -> None:
@@ -146,22 +148,27 @@ async def test_the_reason_of_a_refusal_has_no_address_in_it() -> None:
     assert caught.value.message == "BadRequestException: <<address>> is bad"
 
 
+INBOX = "For more information, please check the inbox of the email address associated with your AWS account."
+
+
 @pytest.mark.parametrize(
-    ("code", "status"),
+    ("code", "message", "status"),
     [
-        ("TooManyRequestsException", 429),
-        ("ThrottlingException", 400),
-        ("LimitExceededException", 400),
-        ("AccountSuspendedException", 400),
-        ("SendingPausedException", 400),
-        ("MailFromDomainNotVerifiedException", 400),
-        ("ExpiredTokenException", 403),
-        ("Throttling", 503),
+        ("TooManyRequestsException", "", 429),
+        ("ThrottlingException", "", 400),
+        ("LimitExceededException", "", 400),
+        ("AccountSuspendedException", "", 400),
+        ("SendingPausedException", "", 400),
+        ("MailFromDomainNotVerifiedException", "", 400),
+        ("ExpiredTokenException", "", 403),
+        ("Throttling", "", 503),
+        ("MessageRejected", f"Sending paused for this account. {INBOX}", 400),
+        ("MessageRejected", f"Sending suspended for this account. {INBOX}", 400),
     ],
 )
-async def test_what_concerns_everybody_is_an_outage(code: str, status: int) -> None:
+async def test_what_concerns_everybody_is_an_outage(code: str, message: str, status: int) -> None:
     with pytest.raises(DependencyDown) as caught:
-        await scripted(code, status=status).send("ada@example.com", MAIL)
+        await scripted(code, message, status).send("ada@example.com", MAIL)
 
     assert not isinstance(caught.value, DependencyFailed)
     assert caught.value.dependency is Dependency.SES
@@ -174,6 +181,8 @@ async def test_what_concerns_everybody_is_an_outage(code: str, status: int) -> N
             "MessageRejected",
             "Email address is not verified. These identities failed the check: ada@example.com",
         ),
+        ("MessageRejected", "said the future"),
+        ("MessageRejected", ""),
         ("NotFoundException", "Configuration set <x> does not exist."),
         ("SomethingNewException", "said the future"),
     ],
