@@ -28,7 +28,7 @@ class EndSessions:
         note(Event.SESSION_ENDED, user_id=session.user_id, session_id=session.session_id, why=why)
 
     async def before_epoch_of(self, user: User, why: str) -> None:
-        """End all sessions of the account that began before its epoch."""
+        """Have the access tokens refused of all sessions that the account's epoch has ended."""
         ended = await self.store.revoke_sessions(user, self.clock.now())
         self._tell(ended)
         if ended:

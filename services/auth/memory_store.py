@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chassis.revocations import Revocation
+from chassis.revocations import REMEMBERED, Revocation
 from services.auth.errors import EmailTaken
 from services.auth.session import Session
 from services.auth.user import Role, User
@@ -102,7 +102,10 @@ class MemoryStore:
         ended = [
             session
             for session in self._sessions.values()
-            if session.user_id == user.user_id and session.epoch < user.session_epoch and session.revoke_time is None
+            if session.user_id == user.user_id
+            and session.rotate_time >= now - REMEMBERED
+            and session.epoch < user.session_epoch
+            and session.revoke_time is None
         ]
         for session in ended:
             self._sessions[session.session_id] = replace(session, revoke_time=now)

@@ -6,13 +6,13 @@ Those that were written before epochs were counted have none: theirs is 0.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pymongo import ReturnDocument
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, WriteConcernError
 from pymongo.read_concern import ReadConcern
 
 from chassis.background import finish
 from chassis.mongo import Database, Document
-from chassis.revocations import Revocation
+from chassis.revocations import REMEMBERED, Revocation
 from services.auth.errors import EmailTaken
 from services.auth.session import Session
 from services.auth.user import Role, User
@@ -41,7 +41,7 @@ class MongoStore:
         """Create what is not there yet: one account an address, and sessions that are forgotten when over."""
         await self._users.create_index("email", unique=True)
         await self._sessions.create_index("expire_time", expireAfterSeconds=0)
-        await self._sessions.create_index("user_id")
+        await self._sessions.create_index([("user_id", ASCENDING), ("rotate_time", ASCENDING)])
         revoked = {"revoke_time": {"$gt": LONG_AGO}}  # a filter by type would not be seen to hold for a later time
         await self._sessions.create_index("revoke_time", partialFilterExpression=revoked)
 
@@ -117,9 +117,13 @@ class MongoStore:
 
     async def revoke_sessions(self, user: User, now: datetime) -> list[Revocation]:
         """See the port."""
-        before = {"user_id": user.user_id, "epoch": {"$not": {"$gte": user.session_epoch}}}
-        await finish(self._sessions.update_many(before | {"revoke_time": None}, {"$set": {"revoke_time": now}}))
-        return await self._revocations(before | {"revoke_time": {"$gte": now}})
+        ended = {
+            "user_id": user.user_id,
+            "rotate_time": {"$gte": now - REMEMBERED},
+            "epoch": {"$not": {"$gte": user.session_epoch}},
+        }
+        await finish(self._sessions.update_many(ended | {"revoke_time": None}, {"$set": {"revoke_time": now}}))
+        return await self._revocations(ended | {"revoke_time": {"$gte": now}})
 
     async def move_session(self, session_id: str, epoch: int) -> bool:
         """See the port."""

@@ -11,6 +11,7 @@ from services.auth.security_log import Event, note
 from services.auth.session import Session
 from services.auth.store import AuthStore
 from services.auth.token_pairs import TokenPair, TokenPairs
+from services.auth.user import User
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,17 @@ class Refresh:
         if token is None or session is None or session.is_over(self.clock.now()):
             raise InvalidRefreshToken
         self.limits.refresh_of(session.session_id)
+        await self._user_of(session)
+        session = await self._successor(token, session)
+        # Again: all sessions may have been ended meanwhile, and one that lay idle was not looked for.
+        return self.token_pairs.of(await self._user_of(session), session)
+
+    async def _user_of(self, session: Session) -> User:
+        """The account, whose epoch the session must be of."""
         user = await self.store.user(session.user_id)
         if user is None or not session.is_of(user):
             raise InvalidRefreshToken
-        session = await self._successor(token, session)
-        return self.token_pairs.of(user, session)
+        return user
 
     async def _session_of(self, token: PresentedToken | None) -> Session | None:
         """The session of a genuine token; an invented one revokes nothing."""

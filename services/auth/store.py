@@ -78,9 +78,11 @@ class AuthStore(Protocol):
         ...
 
     async def revoke_sessions(self, user: User, now: datetime) -> list[Revocation]:
-        """End every session of the account that began before its epoch; those that it ended just now.
+        """Mark the account's sessions of earlier epochs that may have a living access token; those marked just now.
 
-        One that is added meanwhile may be missed: whoever adds one looks at the account's epoch afterwards.
+        The epoch has ended all of them, and those that were not refreshed lately have nothing else that is to be
+        refused. One that is added or refreshed meanwhile may be missed: whoever does either looks at the account's
+        epoch afterwards.
         """
         ...
 

@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from services.auth.errors import (
 )
 from services.auth.passwords import Passwords, Verdict
 from services.auth.refresh_tokens import RefreshTokens
+from services.auth.session import Session
 from services.auth.tests.scene import Auth
 from services.auth.user import Role
 
@@ -89,6 +92,20 @@ async def test_a_logout_of_all_ends_every_session(auth: Auth) -> None:
     assert all([(await auth.session_of(token)).session_id in auth.revocations for token in tokens])
 
 
+async def test_a_logout_of_all_ends_also_what_lay_idle_and_announces_only_what_may_have_an_access_token(
+    auth: Auth,
+) -> None:
+    idle = await auth.ada_logs_in()
+    auth.clock.advance(3_600)
+    fresh = await auth.ada_logs_in()
+
+    await auth.logout_all((await auth.session_of(fresh)).user_id)
+
+    assert (await is_alive(auth, idle), await is_alive(auth, fresh)) == (False, False)
+    assert (await auth.session_of(fresh)).session_id in auth.revocations
+    assert (await auth.session_of(idle)).session_id not in auth.revocations
+
+
 async def test_others_stay_logged_in(auth: Auth) -> None:
     await auth.register("grace@example.com", "correct horse", "Grace")
     grace = (await auth.login("grace@example.com", "correct horse")).refresh_token
@@ -134,6 +151,25 @@ async def test_a_login_that_was_under_way_when_all_sessions_were_ended_opens_non
         slow.close()
 
     assert len(auth.revocations) == 1, "its access token, had it left, would be refused"
+
+
+async def test_a_refresh_that_was_under_way_when_all_sessions_were_ended_answers_no_token(auth: Auth) -> None:
+    """An idle session is not marked, so that its refresh moves it on all the same."""
+
+    class MeanwhileEnded:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(auth.store, name)
+
+        async def rotate_session(self, session: Session, now: datetime) -> Session | None:
+            await auth.logout_all(session.user_id)
+            return await auth.store.rotate_session(session, now)
+
+    token = await auth.ada_logs_in()
+    auth.clock.advance(3_600)
+    store: Any = MeanwhileEnded()
+
+    with pytest.raises(InvalidRefreshToken):
+        await replace(auth.refresh, store=store)(token)
 
 
 async def test_a_new_password_ends_all_other_sessions(auth: Auth) -> None:
@@ -242,6 +278,7 @@ async def test_no_token_of_a_refresh_that_races_with_the_end_works_afterwards(au
     for turn in range(40):
         token = await auth.ada_logs_in()
         session = await auth.session_of(token)
+        auth.clock.advance(turn // 4 % 2 * 3_600)  # an idle session has no access token yet that is to be refused
         got: list[str] = []
 
         async def refresh(token: str = token, got: list[str] = got) -> None:
@@ -252,7 +289,7 @@ async def test_no_token_of_a_refresh_that_races_with_the_end_works_afterwards(au
         await asyncio.gather(*(refresh() for _ in range(turn % 4)), end, refresh())
 
         assert not any([await is_alive(auth, token) for token in (*got, token)])
-        assert session.session_id in auth.revocations
+        assert session.session_id in auth.revocations or not got
 
 
 async def test_a_restored_database_does_not_bring_an_ended_session_back(auth: Auth) -> None:

@@ -139,3 +139,22 @@ async def test_a_revoked_session_stays_where_it_is(store: AuthStore, ada: User, 
 
 async def test_a_session_that_is_no_more_is_not_moved_on(store: AuthStore, ada: User, clock: ManualClock) -> None:
     assert await store.rotate_session(begin_session(ada, clock.now()), clock.now()) is None
+
+
+async def test_of_all_sessions_that_are_ended_only_those_that_may_have_an_access_token_are_told(
+    store: AuthStore, ada: User, clock: ManualClock
+) -> None:
+    forgotten = [begin_session(ada, clock.now()) for _ in range(1_000)]
+    refreshed = begin_session(ada, clock.now())
+    await asyncio.gather(*(store.add_session(session) for session in (*forgotten, refreshed)))
+    clock.advance(3_600)
+    opened = begin_session(ada, clock.now())
+    await store.add_session(opened)
+    await store.rotate_session(refreshed, clock.now())
+    clock.advance(600)
+
+    told = await store.revoke_sessions(replace(ada, session_epoch=1), clock.now())
+
+    ids = {refreshed.session_id, opened.session_id}
+    assert {(one.session_id, one.time) for one in told} == {(session_id, clock.now()) for session_id in ids}
+    assert {one.session_id for one in await store.revoked_since(clock.now())} == ids
