@@ -18,7 +18,7 @@ class LetterPosition(NamedTuple):
 class DeadLetterStore(Protocol):
     """One row for each message that the queue gave up on.
 
-    Everything raises :class:`services.notifier.errors.DependencyDown` when the database does not answer.
+    Everything raises :class:`services.notifier.errors.DependencyDown` when the database does not answer, or refuses.
     """
 
     async def insert(self, letter: DeadLetter) -> bool:

@@ -28,7 +28,7 @@ class DeliveryFailure:
 class DeliveryFailures(Protocol):
     """The failures of messages, by SQS's id of the message.
 
-    Everything raises :class:`services.notifier.errors.DependencyDown` when the database does not answer.
+    Everything raises :class:`services.notifier.errors.DependencyDown` when the database does not answer, or refuses.
     """
 
     async def record(self, message_id: str, reason: str, description: str) -> None:

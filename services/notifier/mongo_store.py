@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis.mongo import MONGO_DOWN, Database, Document
 from services.notifier.errors import Dependency, DependencyDown
@@ -24,12 +24,14 @@ from services.notifier.notification import (
 )
 from services.notifier.store import Claim, Position
 
+NO_ROW = "probe"
+"""The id of no notification: those have a colon."""
+
 
 class MongoStore:
     """See :class:`services.notifier.store.NotificationStore`."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
         self._rows = database["notifications"]
 
     async def create_indexes(self) -> None:
@@ -92,9 +94,9 @@ class MongoStore:
             return [_notification(row) async for row in cursor]
 
     async def probe(self) -> None:
-        """See the port."""
+        """See the port. It changes nothing, and needs the same rights and the same majority as a change."""
         with answering():
-            await self._database.client.admin.command("ping")
+            await self._rows.update_one({"_id": NO_ROW}, {"$set": {"state": State.SENDING}})
 
     async def _change_unsent(self, lease: Lease, changes: Document) -> None:
         with answering():
@@ -114,11 +116,18 @@ class MongoStore:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Around what MongoDB is asked: that it does not answer is an outage of ours."""
+    """Around what MongoDB is asked: that it does not answer, or refuses, is an outage of ours.
+
+    Whatever it refuses, it refuses for every message: rows are of one form and of bounded size, so that none of them
+    is the reason. Users without rights, quotas and elections look like that.
+    """
     try:
         yield
     except MONGO_DOWN as error:
         raise DependencyDown(Dependency.DATABASE, f"does not answer ({type(error).__name__})") from error
+    except PyMongoError as error:
+        code = getattr(error, "code", None)
+        raise DependencyDown(Dependency.DATABASE, f"refuses ({type(error).__name__}, code {code})") from error
 
 
 def _notification(row: Document) -> Notification:

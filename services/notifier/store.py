@@ -27,7 +27,7 @@ class Claim:
 class NotificationStore(Protocol):
     """One row for each e-mail.
 
-    Everything raises :class:`services.notifier.errors.DependencyDown` when the database does not answer.
+    Everything raises :class:`services.notifier.errors.DependencyDown` when the database does not answer, or refuses.
     """
 
     async def claim(self, lease: Lease, now: datetime) -> Claim:
@@ -61,7 +61,7 @@ class NotificationStore(Protocol):
         ...
 
     async def probe(self) -> None:
-        """Return when the database answers."""
+        """Return when the database takes changes."""
         ...
 
 
