@@ -35,7 +35,12 @@ class MemoryStore:
 
     async def release(self, lease: Lease, now: datetime, error: str) -> None:
         """See the port."""
-        self._change_unsent(lease, lease_expire_time=now, last_error=error[:LAST_ERROR_LENGTH_MAX])
+        self._change_unsent(
+            lease,
+            lease_expire_time=now,
+            last_error=error[:LAST_ERROR_LENGTH_MAX],
+            attempt_not_taken=self._rows[lease.notification_id].attempts,
+        )
 
     async def note_error(self, lease: Lease, error: str) -> None:
         """See the port."""

@@ -12,7 +12,7 @@ MAILS = Counter(
 )
 MAILS_REPEATED = Counter(
     "ordermesh_notifier_mails_repeated_total",
-    "Mails sent for a notification that was tried before: the customer may have two.",
+    "Mails sent although the try before may have sent one: the customer may have two.",
 )
 MARKS_LOST = Counter(
     "ordermesh_notifier_marks_lost_total",

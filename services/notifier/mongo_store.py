@@ -1,8 +1,8 @@
 """Notifications in MongoDB.
 
 ``notifications {_id: "<order_id>:<kind>", order_id, kind, state, attempts, lease_owner, lease_expire_time,
-message_id, failure_reason, last_error, create_time, send_time}``. No address is in it: orders has that.
-``last_error`` is there while the row is SENDING and something went wrong; it is for operators.
+message_id, failure_reason, last_error, attempt_not_taken, create_time, send_time}``. No address is in it: orders has
+that. ``last_error`` is there while the row is SENDING and something went wrong; it is for operators.
 """
 
 from collections.abc import Iterator, Sequence
@@ -63,11 +63,16 @@ class MongoStore:
 
     async def release(self, lease: Lease, now: datetime, error: str) -> None:
         """See the port."""
-        await self._change_unsent(lease, {"lease_expire_time": now, "last_error": error[:LAST_ERROR_LENGTH_MAX]})
+        changes = {
+            "lease_expire_time": now,
+            "last_error": {"$literal": error[:LAST_ERROR_LENGTH_MAX]},
+            "attempt_not_taken": "$attempts",
+        }
+        await self._change_unsent(lease, [{"$set": changes}])
 
     async def note_error(self, lease: Lease, error: str) -> None:
         """See the port."""
-        await self._change_unsent(lease, {"last_error": error[:LAST_ERROR_LENGTH_MAX]})
+        await self._change_unsent(lease, {"$set": {"last_error": error[:LAST_ERROR_LENGTH_MAX]}})
 
     async def mark_sent(self, lease: Lease, message_id: str, now: datetime) -> bool:
         """See the port."""
@@ -98,10 +103,10 @@ class MongoStore:
         with answering():
             await self._rows.update_one({"_id": NO_ROW}, {"$set": {"state": State.SENDING}})
 
-    async def _change_unsent(self, lease: Lease, changes: Document) -> None:
+    async def _change_unsent(self, lease: Lease, update: Document | list[Document]) -> None:
         with answering():
             await self._rows.update_one(
-                {"_id": lease.notification_id, "lease_owner": lease.owner, "state": State.SENDING}, {"$set": changes}
+                {"_id": lease.notification_id, "lease_owner": lease.owner, "state": State.SENDING}, update
             )
 
     async def _mark(self, lease: Lease, changes: Document) -> bool:
@@ -142,4 +147,5 @@ def _notification(row: Document) -> Notification:
         message_id=row.get("message_id", ""),
         failure_reason=row.get("failure_reason", ""),
         last_error=row.get("last_error", ""),
+        attempt_not_taken=row.get("attempt_not_taken", 0),
     )

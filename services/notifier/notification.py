@@ -40,6 +40,7 @@ class Notification:
     """One e-mail. ``lease_expire_time`` is when another may try; it means nothing once it is final.
 
     ``last_error`` says why it is not sent yet, without addresses; it is empty once it is final.
+    ``attempt_not_taken`` is the number of the last attempt whose mail SES surely did not take; 0 for none.
     """
 
     order_id: str
@@ -52,6 +53,12 @@ class Notification:
     message_id: str = ""
     failure_reason: str = ""
     last_error: str = ""
+    attempt_not_taken: int = 0
+
+    @property
+    def may_have_been_sent(self) -> bool:
+        """Whether nobody knows how the attempt before this one ended."""
+        return self.attempts > 1 and self.attempt_not_taken != self.attempts - 1
 
     @property
     def notification_id(self) -> str:

@@ -38,7 +38,7 @@ class NotificationStore(Protocol):
         ...
 
     async def release(self, lease: Lease, now: datetime, error: str) -> None:
-        """Give the notification up before its lease is over, because of ``error``.
+        """Give the notification up before its lease is over: its mail was not taken, because of ``error``.
 
         Nothing happens when it is another's or final.
         """

@@ -64,7 +64,7 @@ class Teller:
         now = self._clock.now()
         if not lease.outlives(now, self._send_seconds):
             raise NotificationLeased((lease.expire_time - now).total_seconds())
-        if notification.attempts > 1:
+        if notification.may_have_been_sent:
             MAILS_REPEATED.inc()
         try:
             message_id = await self._mailer.send(order.recipient, render(order))

@@ -3,13 +3,15 @@
 import pytest
 
 from chassis.tests.counted import counts
-from services.notifier.errors import Dependency, DependencyDown
+from services.notifier.errors import Dependency, DependencyDown, MailUnconfirmed
+from services.notifier.memory_mailer import MemoryMailer
 from services.notifier.notification import Kind
 from services.notifier.sqs_queue import SqsDeadLetterQueue, SqsQueue
 from services.notifier.tests.scene import Aws, Scene
 
 LAG = "ordermesh_notifier_queue_lag_seconds"
 TO_MAIL = "ordermesh_notifier_accept_to_mail_seconds"
+REPEATED = "ordermesh_notifier_mails_repeated_total"
 
 
 async def test_a_message_is_late_by_its_first_delivery_only(aws_clients: Aws) -> None:
@@ -54,3 +56,37 @@ async def test_a_mail_that_ses_does_not_take_is_measured_when_it_does(scene: Sce
             scene.clock.advance(90)
             scene.mailer.trouble = None
             await scene.queue.until_empty()
+
+
+class ThrottledMailer(MemoryMailer):
+    """SES as it throttles: it answers its probe, and takes no mail."""
+
+    async def probe(self) -> None: ...
+
+
+async def test_a_mail_that_ses_did_not_take_three_times_is_not_repeated(scene: Scene) -> None:
+    scene.mailer = ThrottledMailer()
+    await scene.place("o-1")
+    scene.mailer.trouble = DependencyDown(Dependency.SES, "Throttling")
+
+    with counts(0, REPEATED):
+        async with scene.working():
+            await scene.mailer.until_tried(3)
+            scene.mailer.trouble = None
+            await scene.queue.until_empty()
+
+    assert len(scene.mailer.sent) == 1
+
+
+async def test_a_mail_that_is_sent_after_a_lost_answer_is_repeated(scene: Scene) -> None:
+    message_id = await scene.place("o-1")
+    scene.mailer.lost_answer = MailUnconfirmed("does not answer (TimeoutError)")
+
+    with counts(1, REPEATED):
+        async with scene.working():
+            await scene.queue.until(lambda: 0 < scene.queue.hidden_seconds(message_id) < 30)
+            scene.mailer.lost_answer = None
+            scene.clock.advance(15)
+            await scene.queue.until_empty()
+
+    assert len(scene.mailer.sent) == 2

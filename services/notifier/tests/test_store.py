@@ -62,6 +62,30 @@ async def test_a_released_lease_can_be_taken_at_once(store: NotificationStore, c
     assert (await store.claim(lease_on(clock), clock.now())).granted
 
 
+async def test_only_a_release_says_that_the_attempt_before_sent_nothing(
+    store: NotificationStore, clock: ManualClock
+) -> None:
+    async def claimed() -> tuple[Lease, bool]:
+        lease = lease_on(clock)
+        return lease, (await store.claim(lease, clock.now())).notification.may_have_been_sent
+
+    first, after_nothing = await claimed()
+    await store.release(first, clock.now(), "$SES: Throttling")
+    error = (await only_row(store)).last_error
+    second, after_a_release = await claimed()
+    await store.note_error(second, "SES: does not answer")
+    clock.advance(15)
+    third, after_silence = await claimed()
+    await store.release(third, clock.now(), "SES: Throttling")
+    _, after_another_release = await claimed()
+    clock.advance(15)
+    _, after_a_crash = await claimed()
+
+    assert error == "$SES: Throttling"
+    assert (after_nothing, after_a_release, after_another_release) == (False, False, False)
+    assert (after_silence, after_a_crash) == (True, True)
+
+
 async def test_a_lease_that_was_lost_releases_and_marks_nothing(store: NotificationStore, clock: ManualClock) -> None:
     lost = lease_on(clock)
     await store.claim(lost, clock.now())
