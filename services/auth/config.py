@@ -22,6 +22,7 @@ class AuthConfig:
 
     A secret is rotated in three steps: publish the new one as ``jwt_secret_next`` until every verifier
     has fetched it, promote it, and keep the old one as ``jwt_secret_previous`` until its tokens are over.
+    For the refresh secret ``jwt_refresh_secret_previous`` is both: first the new one, then the old one.
     """
 
     server: ServerConfig

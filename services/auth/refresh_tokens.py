@@ -36,7 +36,11 @@ class PresentedToken:
 
 
 class RefreshTokens:
-    """Makes refresh tokens, and knows its own: also those made under the previous secret."""
+    """Makes refresh tokens, and knows its own: also those made under the other secret, which is ``previous``.
+
+    While secrets are rotated that is first the next one, and then the one before: replicas of neighbouring steps serve
+    side by side, and each must know what the other makes.
+    """
 
     def __init__(self, secret: Secret, previous: Secret | None = None) -> None:
         self._key = _derive(secret)

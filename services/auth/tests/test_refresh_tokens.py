@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -55,6 +56,20 @@ def test_tokens_of_the_previous_secret_stay_genuine(session: Session) -> None:
 
     assert rotated.is_genuine(presented(old), session)
     assert rotated.newest_of(session) == RefreshTokens(SECRET).newest_of(session)
+
+
+def test_while_the_secret_is_rotated_replicas_of_neighbouring_steps_take_each_others_tokens(session: Session) -> None:
+    steps = [
+        RefreshTokens(SECRET),
+        RefreshTokens(SECRET, previous=ANOTHER),
+        RefreshTokens(ANOTHER, previous=SECRET),
+        RefreshTokens(ANOTHER),
+    ]
+
+    for earlier, later in pairwise(steps):
+        assert later.is_genuine(presented(earlier.newest_of(session)), session)
+        assert earlier.is_genuine(presented(later.newest_of(session)), session)
+    assert not steps[0].is_genuine(presented(steps[2].newest_of(session)), session), "so no step can be left out"
 
 
 @pytest.mark.parametrize(
