@@ -24,9 +24,18 @@ CLIENT_NETWORK_BITS = 64
 """An IPv6 client has at least this network to itself, and may call from any address in it."""
 
 
-@lru_cache(maxsize=4096)
+_TEXT_LENGTH_MAX = 45 + len("%") + 15
+"""The longest address, and as its scope the longest name of an interface: INET6_ADDRSTRLEN and IF_NAMESIZE."""
+
+
 def canonical(text: str) -> str | None:
     """An IPv4 or IPv6 address in its one form: an IPv4-mapped one as IPv4, without a scope; None for anything else."""
+    return _canonical(text) if len(text) <= _TEXT_LENGTH_MAX else None
+
+
+@lru_cache(maxsize=4096)
+def _canonical(text: str) -> str | None:
+    """Whoever calls may say any text to be an address, so only short ones may come here, where they are remembered."""
     try:
         address = ip_address(text)
     except ValueError:

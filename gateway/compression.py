@@ -7,12 +7,12 @@ It is done in the event loop: writing an answer's JSON takes twenty times as lon
 """
 
 import zlib
-from functools import lru_cache
 from http import HTTPStatus
 
 from gateway.caching import vary_by
 from gateway.exchange import Request, Response
 from gateway.negotiation import weight
+from gateway.remembered import remembered
 
 COMPRESSED_BYTES_MIN = 1024
 """What is smaller travels in one packet either way."""
@@ -42,7 +42,7 @@ def compress(request: Request, response: Response) -> None:
         response.headers.append((b"content-encoding", b"gzip"))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def takes_gzip(accept_encoding: bytes) -> bool:
     """Whether gzip is acceptable, and no less welcome than the plain text (RFC 9110, section 12.5.3)."""
     weights: dict[str, float] = {}

@@ -32,21 +32,38 @@ Names = tuple[str, ...]
 """A field path by the fields' names in the contract. The empty one is the whole message."""
 
 
-@lru_cache(maxsize=4096)
+class LeadsNowhere(Exception):
+    """There is no such path. It is raised since what is raised is not remembered."""
+
+
 def resolve(message: Descriptor, path: str) -> FieldPath | None:
     """The fields that a dotted path leads through, each in either spelling.
 
     None when it leads nowhere, through a list, or to something that one text cannot stand for.
+    """
+    try:
+        return known_path(message, path)
+    except LeadsNowhere:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def known_path(message: Descriptor, path: str) -> FieldPath:
+    """Like :func:`resolve`. Remembered are the contract's own paths: clients may make up any number of others.
+
+    :raises LeadsNowhere: instead of answering None.
     """
     fields: list[FieldDescriptor] = []
     here: Descriptor | None = message
     for name in path.split(".", NESTING_MAX):
         field = _field_named(here, name) if here is not None else None
         if field is None:
-            return None
+            raise LeadsNowhere
         fields.append(field)
         here = field.message_type if _has_inside(field) else None
-    return tuple(fields) if is_text(fields[-1]) else None
+    if not is_text(fields[-1]):
+        raise LeadsNowhere
+    return tuple(fields)
 
 
 def is_text(field: FieldDescriptor) -> bool:

@@ -5,10 +5,10 @@ proxy between, may see a request's beginning or end elsewhere than we do.
 """
 
 import re
-from functools import lru_cache
 
 from gateway.errors import ExpectationFailed, LengthRequired, MalformedRequest, UnknownCoding, VersionNotSupported
 from gateway.exchange import Request
+from gateway.remembered import remembered
 
 ASTERISK = b"*"
 
@@ -51,6 +51,6 @@ def require_framed_body(request: Request) -> None:
         raise LengthRequired("in HTTP/1.0 a body needs a Content-Length")
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _is_host(value: bytes) -> bool:
     return _HOST.fullmatch(value) is not None

@@ -1,9 +1,9 @@
 """What a client sends and takes, by its ``Content-Type``, ``Content-Encoding`` and ``Accept``."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from gateway.errors import NotAcceptable, UnsupportedMediaType
+from gateway.remembered import remembered
 
 JSON = b"application/json"
 
@@ -53,7 +53,7 @@ def weight(parameters: list[str]) -> float:
     return 1.0
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _accepts(accept: bytes, wanted: bytes) -> bool:
     """Whether the most specific range that includes the media type has a weight above 0 (RFC 9110, 12.5.1)."""
     ranges = ("*/*", f"{wanted.decode().partition('/')[0]}/*", wanted.decode())
@@ -66,7 +66,7 @@ def _accepts(accept: bytes, wanted: bytes) -> bool:
     return best_weight > 0 or not accept.strip()
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _is_json(content_type: bytes) -> bool:
     media, *parameters = [text.strip() for text in content_type.decode("latin-1").lower().split(";")]
     charsets = [text.partition("=")[2].strip('" ') for text in parameters if text.startswith("charset")]

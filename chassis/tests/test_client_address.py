@@ -22,7 +22,20 @@ def test_an_address_has_one_form(text: str, address: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "unknown", "_hidden", "192.0.2", "192.0.2.256", "192.0.2.07", "192.0.2.7:80", "[::1]", "::g", "1" * 4096],
+    [
+        "",
+        " ",
+        "unknown",
+        "_hidden",
+        "192.0.2",
+        "192.0.2.256",
+        "192.0.2.07",
+        "192.0.2.7:80",
+        "[::1]",
+        "::g",
+        "1" * 4096,
+        "::1%" + "x" * 60,
+    ],
 )
 def test_what_is_no_address_is_none(text: str) -> None:
     assert canonical(text) is None
