@@ -13,7 +13,8 @@ from asyncio import BaseTransport
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.body import BODY_BYTES_MAX
 from gateway.connections import Connections, Waiting
@@ -29,6 +30,9 @@ REST_BYTES_MAX = 4 * BODY_BYTES_MAX
 
 PIPELINED_REQUESTS_MAX = 16
 """Requests that may wait on one connection behind the one that is being answered."""
+
+PIPELINED_BYTES_MAX = HEAD_BYTES_MAX
+"""So much is read behind a request that is being answered; of who sends more it is not seen when they leave."""
 
 _OTHER_TARGET = re.compile(rb"https?://[^/?#@]+/[^#]*|\*", re.IGNORECASE)
 """What a request may be for, beside a path and query: the same with scheme and host before it, and the server as a
@@ -47,6 +51,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._field_bytes = 0
         self._pending_bytes = 0
         self._rest_bytes = 0
+        self._pipelined_bytes = 0
+        self._answered: RequestResponseCycle | None = None
         self._in_message = self._in_body = False
         self._went_on = self._is_refused = self._is_handshake = False
 
@@ -61,14 +67,26 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wait(self._waiting.requests)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is closed."""
+        """The connection is closed. uvicorn tells the newest request so, which others may be in front of."""
         self._waiting.forget(self)
+        self.pipeline.clear()
+        if self._answered is not None and not self._answered.response_complete:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Read on, unless too much came that cannot be answered yet."""
+        if not self._is_refused:
+            self._parse(data)
+        if self.pipeline and not self.transport.is_closing():
+            # uvicorn reads no further here, and so would not see that the client leaves
+            self._pipelined_bytes += len(data)
+            if self._pipelined_bytes <= PIPELINED_BYTES_MAX:
+                self.flow.resume_reading()
+
+    def _parse(self, data: bytes) -> None:
         """Feed the parser, unless something other than the body has become too large."""
-        if self._is_refused:
-            return
         self._went_on = False
         try:
             self.parser.feed_data(data)
@@ -151,6 +169,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             self._close()
             return
+        self._pipelined_bytes = 0
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
@@ -158,6 +177,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._wait(self._waiting.requests)
         else:
             self._wait(self._due)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """uvicorn's: have a request answered."""
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def pause_writing(self) -> None:
         """asyncio's: the client does not read."""

@@ -10,7 +10,7 @@ import pytest
 
 from gateway import connections as bounds
 from gateway.connections import Connections, Waiting, allow_descriptors
-from gateway.protocol import REST_BYTES_MAX
+from gateway.protocol import PIPELINED_BYTES_MAX, REST_BYTES_MAX, BoundedProtocol
 from gateway.tests.backend import exchange, listening
 from gateway.tests.endpoints import Page, Slow, gateway_of
 
@@ -135,6 +135,18 @@ async def test_a_head_that_came_early_waits_for_the_answer_before_it() -> None:
 
     assert first.startswith(b"HTTP/1.1 200 ")
     assert second.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_of_what_comes_early_no_more_is_read_than_a_head_may_have() -> None:
+    connections = Connections()
+    async with house(connections, is_slow=True) as here:
+        head = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (2 * PIPELINED_BYTES_MAX)
+        await here.enter(REQUEST + head + b"x" * PIPELINED_BYTES_MAX)
+        await until(lambda: len(connections.bodies) == 1)
+        _, protocol = connections.bodies.longest() or (0.0, None)
+
+        assert isinstance(protocol, BoundedProtocol)
+        await until(lambda: protocol.flow.read_paused)
 
 
 def since(waiting: Waiting) -> float:

@@ -39,7 +39,15 @@ async def begin_a_body(url: str, size: int = 3) -> tuple[asyncio.StreamReader, a
     return reader, writer
 
 
-async def test_a_client_that_leaves_cancels_the_call(backend: Backend, url: str) -> None:
+NEXT = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("at_once", [b"", NEXT, NEXT * 3], ids=["alone", "one", "three"])
+@pytest.mark.parametrize("later", [b"", NEXT, NEXT * 3], ids=["nothing later", "one later", "three later"])
+async def test_a_client_that_leaves_cancels_the_call(
+    backend: Backend, url: str, caplog: pytest.LogCaptureFixture, at_once: bytes, later: bytes
+) -> None:
+    """Also one that has sent its next requests behind the first."""
     begun, cancelled = asyncio.Event(), asyncio.Event()
 
     async def wait_for_ever(*_: Any) -> None:
@@ -52,12 +60,19 @@ async def test_a_client_that_leaves_cancels_the_call(backend: Backend, url: str)
     backend.answers["Login"] = wait_for_ever
     host, port = url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
-    writer.write(b"POST /api/auth/login HTTP/1.1\r\nhost: x\r\n\r\n")
-    await asyncio.wait_for(begun.wait(), PATIENCE_SECONDS)
+    with caplog.at_level(logging.INFO, "ordermesh.http"):
+        writer.write(b"POST /api/auth/login HTTP/1.1\r\nhost: x\r\n\r\n" + at_once)
+        await asyncio.wait_for(begun.wait(), PATIENCE_SECONDS)
 
-    writer.close()
+        writer.write(later)
+        writer.close()
 
-    await asyncio.wait_for(cancelled.wait(), PATIENCE_SECONDS)
+        await asyncio.wait_for(cancelled.wait(), PATIENCE_SECONDS)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not access_lines(caplog):
+                await asyncio.sleep(0)
+    assert [line["status"] for line in access_lines(caplog)] == [499]
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_client_that_leaves_within_its_body_is_let_go() -> None:

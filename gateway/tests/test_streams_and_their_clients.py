@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -35,18 +36,23 @@ async def ada(backend: Backend, url: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_a_client_that_leaves_cancels_the_call(backend: Backend, url: str) -> None:
+@pytest.mark.parametrize("requests", [1, 2, 4])
+async def test_a_client_that_leaves_cancels_the_call(
+    backend: Backend, url: str, caplog: pytest.LogCaptureFixture, requests: int
+) -> None:
+    """Also one that has sent its next requests behind the first."""
     watched = backend.answers["WatchOrder"] = Watched()
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(
-        f"GET {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: {customer(backend)['authorization']}\r\n\r\n".encode()
-    )
+    token = customer(backend)["authorization"]
+    writer.write(f"GET {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: {token}\r\n\r\n".encode() * requests)
     await asyncio.wait_for(reader.readuntil(b"retry: "), PATIENCE_SECONDS)
 
     writer.close()
 
     await asyncio.wait_for(watched.left.wait(), PATIENCE_SECONDS)
+    assert len(backend.received) == 1
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_client_that_leaves_before_it_is_let_in_cancels_it_too(backend: Backend, url: str) -> None:
