@@ -13,7 +13,7 @@ from gateway.body import BodyReader
 from gateway.caching import require_unconditional, revalidate
 from gateway.client_address import TrustedProxies
 from gateway.client_limits import ClientLimit
-from gateway.compression import compress
+from gateway.compression import compress, depend_on_coding
 from gateway.cors import NO_ORIGINS, Cors, Origins
 from gateway.errors import ClientGone, MethodNotAllowed, Stopping, TooManyRequests
 from gateway.exchange import Endpoint, Receive, Request, Response, Scope, Send, header_map
@@ -66,7 +66,8 @@ class Gateway:
         self._in_flight = 0
         self._is_lame_duck = False
         self._manners: Sequence[Manner] = (
-            revalidate,  # first: what is not sent need not be compressed
+            depend_on_coding,  # first: "not modified" varies by what the answer would have
+            revalidate,  # what is not sent need not be compressed
             compress,  # before all that only add headers, none of which look at the body
             *((client_limit.tell,) if client_limit else ()),
             *((Cors(origins).share,) if origins else ()),

@@ -25,6 +25,7 @@ PUBLIC: Headers = [(b"cache-control", b"public, max-age=%d" % PUBLIC_SECONDS_MAX
 
 _READS = frozenset({"GET", "HEAD"})
 _CONDITIONS = frozenset({b"if-match", b"if-none-match", b"if-unmodified-since"})
+_OF_THE_BODY = frozenset({b"content-type", b"content-encoding", b"content-length"})
 _TAG = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
@@ -43,18 +44,21 @@ def require_unconditional(request: Request) -> None:
 
 
 def revalidate(request: Request, response: Response) -> None:
-    """Leave the body out when the client says that it has it (RFC 9110, section 13.1.2)."""
+    """Leave the body out when the client says that it has it (RFC 9110, section 13.1.2).
+
+    Caches put the headers that are left in the place of those that they have (RFC 9111, section 4.3.4).
+    """
     known = request.headers.get(b"if-none-match")
     if known is None or response.status != HTTPStatus.OK or request.method not in _READS:
         return
     has = next((value for name, value in response.headers if name == b"etag"), None)
     if has is not None and (known == b"*" or has.removeprefix(b"W/") in _TAG.findall(known)):
         response.status, response.body = HTTPStatus.NOT_MODIFIED, b""
-        response.headers = [header for header in response.headers if not header[0].startswith(b"content-")]
+        response.headers = [header for header in response.headers if header[0] not in _OF_THE_BODY]
 
 
 def vary_by(headers: Headers, *names: bytes) -> None:
     """Say that the answer would be another one if these headers of the request were."""
-    present = [value for name, value in headers if name == b"vary"]
+    present = [name for header, value in headers if header == b"vary" for name in value.split(b", ")]
     headers[:] = [header for header in headers if header[0] != b"vary"]
-    headers.append((b"vary", b", ".join([*present, *names])))
+    headers.append((b"vary", b", ".join(dict.fromkeys([*present, *names]))))

@@ -26,20 +26,27 @@ _GZIP = 16
 _TYPES = (b"application/json", b"text/")
 
 
+def depend_on_coding(request: Request, response: Response) -> None:
+    """Say of a large text that it comes compressed to some clients."""
+    if _is_large_text(request, response):
+        vary_by(response.headers, b"accept-encoding")
+
+
 def compress(request: Request, response: Response) -> None:
     """Compress a large text for a client that takes gzip."""
-    if len(response.body) < COMPRESSED_BYTES_MIN or response.status != HTTPStatus.OK:
-        return
-    if request.method not in {"GET", "HEAD"}:
-        return
-    given = {name: value for name, value in response.headers if name in (b"content-type", b"content-encoding")}
-    if b"content-encoding" in given or not given.get(b"content-type", b"").startswith(_TYPES):
-        return
-    vary_by(response.headers, b"accept-encoding")
-    if takes_gzip(request.headers.get(b"accept-encoding", b"")):
+    if _is_large_text(request, response) and takes_gzip(request.headers.get(b"accept-encoding", b"")):
         packer = zlib.compressobj(LEVEL, wbits=zlib.MAX_WBITS + _GZIP)
         response.body = packer.compress(response.body) + packer.flush()
         response.headers.append((b"content-encoding", b"gzip"))
+
+
+def _is_large_text(request: Request, response: Response) -> bool:
+    if len(response.body) < COMPRESSED_BYTES_MIN or response.status != HTTPStatus.OK:
+        return False
+    if request.method not in {"GET", "HEAD"}:
+        return False
+    given = {name: value for name, value in response.headers if name in (b"content-type", b"content-encoding")}
+    return b"content-encoding" not in given and given.get(b"content-type", b"").startswith(_TYPES)
 
 
 @remembered

@@ -56,6 +56,27 @@ async def test_an_order_that_did_not_change_is_not_sent_again(backend: Backend, 
     assert (first.headers["etag"][:4], again.status_code) == ('W/"2', 304)
 
 
+@pytest.mark.parametrize("path", [ORDER, "/api/docs", "/api/openapi.json"])
+@pytest.mark.parametrize("accept_encoding", ["gzip", "identity"])
+async def test_not_modified_has_the_headers_of_what_was_not(
+    backend: Backend, root: httpx.AsyncClient, path: str, accept_encoding: str
+) -> None:
+    """Caches put them in the place of those that they have: a page would lose its policy."""
+    items = [orders_pb2.OrderItem(sku=f"LAMP-{number}") for number in range(100)]
+    backend.answers["GetOrder"] = lambda *_: orders_pb2.Order(order_id="o-1", version=2, items=items)
+    headers = {"accept-encoding": accept_encoding, "x-request-id": "r-1"}
+    first = await root.get(path, headers=headers)
+
+    again = await root.get(path, headers=headers | {"if-none-match": first.headers["etag"]})
+
+    assert (first.status_code, again.status_code) == (200, 304)
+    others = {"date", "traceresponse", "content-type", "content-encoding", "content-length"}
+    kept, had = (
+        {name: value for name, value in answer.headers.items() if name not in others} for answer in (again, first)
+    )
+    assert kept == had
+
+
 async def test_what_an_admin_sees_is_never_taken_for_what_others_see(
     lamp: inventory_pb2.Item, anybody: httpx.AsyncClient, root: httpx.AsyncClient
 ) -> None:
