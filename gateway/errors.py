@@ -17,7 +17,7 @@
     +-- BodyTimeout             408   with `Connection: close`
     +-- BodyTooLarge            413
     +-- UnsupportedMediaType    415   with `Accept`
-    +-- BadHandshake            426   with `Upgrade` and `Sec-WebSocket-Version`
+    +-- BadHandshake            426   with `Connection`, `Upgrade` and `Sec-WebSocket-Version`
     +-- TooManyRequests         503   with `Retry-After`
     +-- TooManyBodies           503   with `Retry-After`
     +-- TooManyStreams          503   with `Retry-After`

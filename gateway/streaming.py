@@ -30,7 +30,8 @@ _log = logging.getLogger(__name__)
 OPEN_SECONDS_MAX = DEADLINE_SECONDS_DEFAULT
 """How long it may take until the service has let a client in."""
 
-_HANDSHAKE = {"upgrade": "websocket", "sec-websocket-version": "13"}
+_HANDSHAKE = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+"""RFC 9110, section 7.8, and RFC 6455, section 4.4."""
 
 
 class StreamEndpoint:

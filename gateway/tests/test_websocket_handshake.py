@@ -194,6 +194,8 @@ async def test_what_is_no_sound_handshake_is_told_what_one_is(backend: Backend, 
 
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 426 ")
+    assert b"\r\nupgrade: websocket\r\n" in head
+    assert b"\r\nconnection: upgrade\r\n" in head
     assert b"\r\nsec-websocket-version: 13" in head
     assert b"\r\nconnection: close" in head
     assert json.loads(body)["reason"] == "UPGRADE_REQUIRED"
