@@ -74,14 +74,20 @@ class Cors:
         self._origins = origins
 
     def share(self, request: Request, response: Response) -> None:
-        """Add what the browser asks for before it lets the page have the answer."""
+        """Add what the browser asks for before it lets the page have the answer.
+
+        Where any origin is let in that is said to whoever asks: what a cache was told without an origin, it may give
+        to a page (the Fetch standard, CORS protocol and HTTP caches).
+        """
         headers = response.headers
-        if not self._origins.any:
+        if self._origins.any:
+            headers.append((b"access-control-allow-origin", b"*"))
+        else:
             vary_by(headers, b"origin")
-        origin = request.headers.get(b"origin")
-        if origin is None or not self._origins.allows(origin):
-            return
-        headers.append((b"access-control-allow-origin", b"*" if self._origins.any else origin))
+            origin = request.headers.get(b"origin")
+            if origin is None or not self._origins.allows(origin):
+                return
+            headers.append((b"access-control-allow-origin", origin))
         if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
             headers += [(b"access-control-allow-methods", value) for name, value in headers if name == b"allow"]
             headers.append((b"access-control-allow-headers", REQUEST_HEADERS))
