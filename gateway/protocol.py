@@ -20,6 +20,7 @@ from gateway.body import BODY_BYTES_MAX
 from gateway.connections import Connections, Waiting
 from gateway.metrics import HEADS_REFUSED, REFUSED
 from gateway.refused import HEAD_TIMEOUT, MALFORMED, OVERLOADED, Refused, StopParsing, refused_by_parser, too_large
+from gateway.unframed import unframed
 from gateway.websocket_protocol import is_handshake
 
 HEAD_BYTES_MAX = 16 * 1024
@@ -136,6 +137,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINED_REQUESTS_MAX:
             REFUSED.labels("pipelined").inc()
             raise StopParsing(OVERLOADED)
+        if self.parser.get_http_version() == "1.0":
+            self.expect_100_continue = False  # it knows no answers before the answer (RFC 9110, section 10.1.1)
         self._is_handshake = self.parser.should_upgrade() and self._looks_like_handshake()
         super().on_headers_complete()
         self._in_body = True
@@ -181,7 +184,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """uvicorn's: have a request answered."""
         self._answered = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, app if cycle.scope["http_version"] == "1.1" else unframed(app, cycle))
 
     def pause_writing(self) -> None:
         """asyncio's: the client does not read."""

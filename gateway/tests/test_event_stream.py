@@ -252,4 +252,8 @@ async def test_http_1_0_gets_its_events_too(backend: Backend, url: str) -> None:
 
     answer = await exchange(url, head.encode())
 
-    assert b"id: 1\ndata: {" in answer
+    header, _, body = answer.partition(b"\r\n\r\n")
+    assert b"\r\nconnection: close" in header
+    assert b"transfer-encoding" not in header
+    assert body.startswith(b"retry: ")
+    assert versions(body.decode()) == [1]

@@ -160,6 +160,9 @@ SHAPES = {
         b"POST /nowhere HTTP/1.1\r\n" + H + b"expect: 100-continue\r\ncontent-length: 2\r\n\r\n", 404, "PATH_NOT_FOUND"
     ),
     "a body that waits": answered(post(b"expect: 100-continue\r\ncontent-length: 2\r\n"), 100, 200),
+    "a body that waits in HTTP/1.0": Shape(
+        post(b"expect: 100-continue\r\ncontent-length: 2\r\n", b"{}", b"1.0"), (200,)
+    ),
     "a body for HEAD": answered(
         b"HEAD /slow HTTP/1.1\r\n" + H + b"content-length: 37\r\n\r\n" + SMUGGLED.ljust(37), 200
     ),
