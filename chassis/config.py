@@ -44,8 +44,14 @@ class Secret:
 
 
 def load_environment() -> Mapping[str, str]:
-    """The environment, filled up from ``.env`` in the working directory."""
-    from_file = {key: value for key, value in dotenv_values(".env").items() if value is not None}
+    """The environment, filled up from ``.env`` in the working directory.
+
+    :raises ConfigError: when that is not UTF-8.
+    """
+    try:
+        from_file = {key: value for key, value in dotenv_values(".env").items() if value is not None}
+    except UnicodeDecodeError:
+        raise ConfigError(".env must be UTF-8") from None
     return {**from_file, **os.environ}
 
 
@@ -70,9 +76,12 @@ class Environment:
         path = self._values.get(f"{key}_FILE")
         if path:
             try:
-                return Path(path).read_text().strip() or None
+                return Path(path).read_text(encoding="utf-8").strip() or None
             except OSError as error:
                 self._problem(f"{key}_FILE", f"cannot be read: {error.strerror}")
+                return None
+            except UnicodeDecodeError:
+                self._problem(f"{key}_FILE", "must be UTF-8")
                 return None
         return self._values.get(key) or None
 

@@ -1,11 +1,11 @@
 """The MongoDB client of a process, and what must hold of its server."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ssl import SSLError
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.database import AsyncDatabase
@@ -57,15 +57,19 @@ class MongoConfig:
     def read(cls, env: Environment, service: str) -> Self:
         """Read ``MONGO_URI``; the database is the one that it names, else the service's name."""
         uri = env.text("MONGO_URI")
-        database = urlsplit(uri).path.strip("/")
+        parts = _PARTS.fullmatch(uri)
+        if parts is None:
+            if uri:
+                env.problem("MONGO_URI", _IS_NONE)
+            return cls(uri, service)
         try:
-            if uri and not uri.startswith(_SRV_SCHEME):  # to parse one of these takes a question to DNS
+            if not parts["is_srv"]:  # to parse one of these takes a question to DNS
                 parse_uri(uri, validate=True)
-        except (InvalidURI, OperationFailure, PyMongoError, ValueError) as error:
-            env.problem("MONGO_URI", f"is not a MongoDB URI: {error}")
+        except (PyMongoError, ValueError, TypeError):
+            env.problem("MONGO_URI", _IS_NONE)
         except OSError as error:
             env.problem("MONGO_URI", f"names a file for TLS that cannot be read: {error.strerror}")
-        return cls(uri, database or service)
+        return cls(uri, parts["database"] or service)
 
     def __repr__(self) -> str:
         return f"MongoConfig(database={self.database!r})"
@@ -90,6 +94,8 @@ async def open_database(config: MongoConfig) -> AsyncIterator[Database]:
             appname=f"ordermesh-{config.database}",
             event_listeners=[_Heard()],
         )
+    except (InvalidURI, ValueError, TypeError):
+        raise ConfigError(f"MONGO_URI {_IS_NONE}") from None
     except (PyMongoError, SSLError) as error:
         raise ConfigError(f"MONGO_URI: {error}") from error
     try:
@@ -103,7 +109,16 @@ async def open_database(config: MongoConfig) -> AsyncIterator[Database]:
         await client.close()
 
 
-_SRV_SCHEME = "mongodb+srv:"
+_PARTS = re.compile(r"mongodb(?P<is_srv>\+srv)?://[^/?#]+(?:/(?P<database>[^?#@]*))?(?:\?[^@]*)?")
+"""Without an @ behind the hosts: it would end a password with a /, ? or # in it, which the driver takes for the end of
+the hosts, and tells everybody where it looks for them."""
+
+_IS_NONE = (
+    "is no MongoDB URI, or has an option in it that pymongo does not know; "
+    "user, password and values must be percent-encoded"
+)
+"""The driver's own texts may hold a part of the password."""
+
 _REFUSED_CODES = {13: "Unauthorized", 18: "AuthenticationFailed"}
 
 

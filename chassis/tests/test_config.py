@@ -1,11 +1,13 @@
 """Reading configuration: typed, once, and loud."""
 
 from pathlib import Path
+from string import printable
+from urllib.parse import quote
 
 import pytest
 
 from chassis.config import ConfigError, Environment, Secret, load_environment
-from chassis.mongo import MongoConfig
+from chassis.mongo import MongoConfig, open_database
 from chassis.server import ServerConfig
 
 STRONG = "s" * 32
@@ -139,6 +141,65 @@ def test_a_mongo_uri_that_is_none_is_named(uri: str) -> None:
     MongoConfig.read(env, "orders")
 
     assert "MONGO_URI" in problems_of(env)
+
+
+async def told_of(uri: str) -> str:
+    """What a service says of such a URI: that it is none, or where it looks for which database."""
+    env = Environment({"MONGO_URI": uri})
+    config = MongoConfig.read(env, "orders")
+    try:
+        env.check()
+        async with open_database(config) as database:
+            return f"{database.client} {database.name}"
+    except ConfigError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    "password", ["S3c{}r3t", "{}S3cr3t", "1234{}S3cr3t", "1234{}t=S3cr3t", "1234{}replicaSet=S3c&w=r3t"]
+)
+@pytest.mark.parametrize("character", [*"/?#[:@%]&=,;+ ", "[::", "%4", "\N{ACCOUNT OF}"])
+@pytest.mark.parametrize("scheme", ["mongodb", "mongodb+srv"])
+async def test_no_part_of_a_password_that_is_not_encoded_is_told(scheme: str, character: str, password: str) -> None:
+    told = await told_of(f"{scheme}://orders:{password.format(character)}@db.example/shop")
+
+    is_read = "db.example" in told and told.endswith(" shop")
+    assert is_read or told.startswith("MONGO_URI is no MongoDB URI, or has an option in it")
+    assert [part for part in ("S3c", "r3t", "1234") if part in told] == []
+
+
+@pytest.mark.parametrize("scheme", ["mongodb", "mongodb+srv"])
+async def test_a_password_that_is_encoded_may_have_any_character(scheme: str) -> None:
+    told = await told_of(f"{scheme}://orders:{quote(printable, safe='')}@db.example/shop")
+
+    assert told.endswith(" shop")
+
+
+def test_several_hosts_may_have_addresses_of_both_kinds() -> None:
+    env = Environment({"MONGO_URI": "mongodb://db-0:27017,[2001:db8::7]:27017/shop?replicaSet=rs0"})
+
+    config = MongoConfig.read(env, "orders")
+
+    env.check()
+    assert config.database == "shop"
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"\xff\xfe" + STRONG.encode())
+    env = Environment({"JWT_SECRET_FILE": str(path)})
+
+    env.secret("JWT_SECRET", required=False)
+
+    assert problems_of(env) == "JWT_SECRET_FILE must be UTF-8"
+
+
+def test_an_env_file_that_is_no_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_bytes(b"ORDERMESH_A=\xff\n")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError, match=r"^\.env must be UTF-8$"):
+        load_environment()
 
 
 def test_a_server_has_defaults() -> None:
