@@ -45,4 +45,6 @@ async def cancel_order(
         await settle_stock(store, stock, order)
     except DomainError as error:
         _log.warning("order %s is cancelled, its stock is released later: %s", order_id, error.reason)
+    except Exception:  # it is cancelled all the same, and what it owes is in its document
+        _log.exception("order %s is cancelled, its stock is released later", order_id)
     return order

@@ -22,9 +22,7 @@ class FakeStock:
         self.confused_about: str | None = None
 
     async def reserve(self, order_id: str, fingerprint: str, lines: Sequence[Line]) -> Hold:
-        self._check_up()
-        if order_id == self.confused_about:
-            raise RuntimeError("inventory answered what nobody expects")
+        self._check_up(order_id)
         self.reserve_calls += 1
         items = tuple(OrderItem(line.sku, line.sku.title(), line.quantity, Money("EUR", 2_500)) for line in lines)
         if order_id in self.holds:
@@ -39,14 +37,14 @@ class FakeStock:
         return Hold(items, created=True)
 
     async def commit(self, order_id: str, fingerprint: str) -> bool:
-        self._check_up()
+        self._check_up(order_id)
         if order_id in self.released:
             return False
         self.sold.add(order_id)
         return True
 
     async def release(self, order_id: str, fingerprint: str) -> None:
-        self._check_up()
+        self._check_up(order_id)
         if order_id not in self.released:
             self.available += sum(line.quantity for line in self.holds[order_id][1])
             self.released.add(order_id)
@@ -55,9 +53,11 @@ class FakeStock:
         """The hold expired and the stock is gone: the verdict on it will be RELEASED."""
         self.released.add(order_id)
 
-    def _check_up(self) -> None:
+    def _check_up(self, order_id: str) -> None:
         if self.is_down:
             raise InventoryUnavailable
+        if order_id == self.confused_about:
+            raise RuntimeError("inventory answered what nobody expects")
 
 
 class FakeQueue:

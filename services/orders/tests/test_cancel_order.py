@@ -4,6 +4,8 @@ import asyncio
 from typing import Any
 
 import grpc
+import pytest
+from pymongo.errors import AutoReconnect
 
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.orders.order import StockDebt
@@ -105,3 +107,43 @@ async def test_what_happens_is_published(stub: Stub, ada: Any, relay: Relay, que
     assert [event.event_id for event in queue.events] == [f"{order.order_id}:1", f"{order.order_id}:2"]
     assert queue.events[0].traceparent == traced[-1][1]
     assert await relay.publish_due() == 0
+
+
+async def test_a_cancel_is_answered_when_inventory_answers_the_release_with_what_nobody_expects(
+    stub: Stub, ada: Any, worker: Any, stock: FakeStock, store: OrderStore
+) -> None:
+    order = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
+    stock.confused_about = order.order_id
+
+    cancelled = await stub.CancelOrder(pb.CancelOrderRequest(order_id=order.order_id), metadata=ada)
+    stock.confused_about = None
+    settled = await stub.ProcessOrder(pb.ProcessOrderRequest(order_id=order.order_id), metadata=worker)
+
+    assert cancelled.status == settled.status == pb.Order.CANCELLED
+    assert stock.available == 100
+    assert await debt(store, order.order_id) is StockDebt.RELEASED
+
+
+async def test_a_cancel_is_answered_when_the_release_cannot_be_written_down(
+    stub: Stub, ada: Any, worker: Any, stock: FakeStock, store: OrderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await stub.CreateOrder(wanted(*LAMPS_2, key="k-1"), metadata=ada)
+
+    async def is_lost(_order_id: str) -> None:
+        raise AutoReconnect("no primary")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "record_released", is_lost)
+        cancelled = await stub.CancelOrder(pb.CancelOrderRequest(order_id=order.order_id), metadata=ada)
+    settled = await stub.ProcessOrder(pb.ProcessOrderRequest(order_id=order.order_id), metadata=worker)
+
+    assert cancelled.status == settled.status == pb.Order.CANCELLED
+    assert stock.available == 100
+    assert await debt(store, order.order_id) is StockDebt.RELEASED
+
+
+async def debt(store: OrderStore, order_id: str) -> StockDebt | None:
+    """What an order owes to inventory, or owed."""
+    order = await store.get(order_id)
+    assert order is not None
+    return order.stock
