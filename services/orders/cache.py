@@ -4,6 +4,7 @@ Only terminal orders are cached: their status never changes again, so the cache 
 whatever crashes. There is no negative caching. What the cache cannot do is slower, never wrong.
 """
 
+import asyncio
 import logging
 from time import monotonic
 from typing import Protocol, cast
@@ -75,25 +76,31 @@ def _decoded(encoded: bytes) -> Order | None:
 
 
 class RedisCache:
-    """The cache in Redis: ``order:<id>`` holds an order's BSON."""
+    """The cache in Redis: ``order:<id>`` holds an order's BSON.
+
+    Who finds all connections in use waits for one; redis-py would fail, as if Redis were away. When Redis turns
+    out to be away meanwhile, it is not asked.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._connections = asyncio.Semaphore(redis.connection_pool.max_connections)
         self._failures = 0
         self._paused_until = float("-inf")
 
     async def get(self, order_id: str) -> Order | None:
         """See :class:`OrderCache`."""
-        if monotonic() < self._paused_until:
-            CACHE_READS.labels("paused").inc()
-            return None
-        try:
-            encoded = await self._redis.get(f"order:{order_id}")
-        except (RedisError, OSError) as error:
-            self._note_failure(error)
-            CACHE_READS.labels("failed").inc()
-            return None
-        self._note_answer()
+        async with self._connections:
+            if monotonic() < self._paused_until:
+                CACHE_READS.labels("paused").inc()
+                return None
+            try:
+                encoded = await self._redis.get(f"order:{order_id}")
+            except (RedisError, OSError) as error:
+                self._note_failure(error)
+                CACHE_READS.labels("failed").inc()
+                return None
+            self._note_answer()
         order = None if encoded is None else _decoded(cast(bytes, encoded))
         CACHE_READS.labels("miss" if order is None else "hit").inc()
         return order
@@ -101,14 +108,15 @@ class RedisCache:
     async def put(self, order: Order) -> None:
         """See :class:`OrderCache`."""
         assert order.status.is_terminal
-        if monotonic() < self._paused_until:
-            return
-        try:
-            await self._redis.set(f"order:{order.order_id}", bson.encode(order_document(order)), ex=CACHE_SECONDS)
-        except (RedisError, OSError) as error:
-            self._note_failure(error)
-        else:
-            self._note_answer()
+        async with self._connections:
+            if monotonic() < self._paused_until:
+                return
+            try:
+                await self._redis.set(f"order:{order.order_id}", bson.encode(order_document(order)), ex=CACHE_SECONDS)
+            except (RedisError, OSError) as error:
+                self._note_failure(error)
+            else:
+                self._note_answer()
 
     def _note_answer(self) -> None:
         self._failures = 0
