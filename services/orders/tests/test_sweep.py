@@ -7,11 +7,13 @@ import pytest
 
 from chassis.testing import ManualClock
 from ordermesh.orders.v1 import order_service_pb2 as pb
-from services.orders.relay import Relay
+from services.orders.queue_depth import ASK_AGAIN, BELIEVED, QueueDepth
+from services.orders.relay import QueueUnavailable, Relay
 from services.orders.store import OrderStore
-from services.orders.sweep import Sweep
-from services.orders.tests.conftest import DEPTH_MAX, LEASE, SWEEP_AGE
+from services.orders.sweep import LOOKS_PER_SECOND_MAX, ORDERS_MAX, Sweep
+from services.orders.tests.conftest import DEPTH_MAX, LEASE, SWEEP, SWEEP_AGE
 from services.orders.tests.fakes import FakeQueue, FakeStock
+from services.orders.tests.test_store import placed
 from services.orders.tests.wire import LAMPS_2, Stub, wanted
 
 
@@ -62,12 +64,85 @@ async def test_two_sweeps_at_once_look_after_each_order_once(
     clock.advance(SWEEP_AGE.total_seconds())
     elsewhere = Sweep(store, stock, queue, Relay(store, queue, clock, LEASE, DEPTH_MAX), clock, DEPTH_MAX // 2)
 
-    swept = await asyncio.gather(sweep.once(), elsewhere.once())
+    found = await asyncio.gather(sweep.once(), elsewhere.once())
     await relay.publish_due()
 
-    assert sum(swept) == count
+    assert list(found) == [count, count]
     assert len(queue.events) == 2 * count
     assert stock.reserve_calls == 2 * count
+
+
+async def test_two_sweeps_do_not_rest_while_orders_are_overdue(store: OrderStore, clock: ManualClock) -> None:
+    """The ten rounds that 2,000 orders take, and as many again for those at which the two met."""
+    count = 2_000
+    stock, queue = FakeStock(available=2 * count), FakeQueue()
+    await store.insert([placed(f"o-{n}", clock.now()) for n in range(count)])
+    clock.advance(SWEEP_AGE.total_seconds())
+    rests: list[float] = []
+    all_rest = asyncio.Barrier(3)
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if not await store.overdue(clock.now(), 1):
+            await all_rest.wait()
+        await asyncio.sleep(0)
+
+    sweeps = [Sweep(store, stock, queue, Relay(store, queue, clock, LEASE, DEPTH_MAX), clock, 1) for _ in range(2)]
+    running = [asyncio.create_task(sweep.run(SWEEP, rest)) for sweep in sweeps]
+    await all_rest.wait()
+    for run in running:
+        run.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+    assert stock.reserve_calls == count
+    assert max(rests[:-2]) <= ORDERS_MAX / LOOKS_PER_SECOND_MAX
+    assert len(rests) <= 20
+
+
+class BlackHole(FakeQueue):
+    """A queue that swallows questions, but for the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.given_up = asyncio.Event()
+
+    async def depth(self) -> int:
+        self.asked += 1
+        if self.asked > 1:
+            await self.given_up.wait()
+            raise QueueUnavailable("it took too long")
+        return 0
+
+
+async def test_a_queue_that_swallows_questions_does_not_hold_up_the_looks(
+    store: OrderStore, stock: FakeStock, clock: ManualClock
+) -> None:
+    queue = BlackHole()
+    sweep = Sweep(store, stock, queue, Relay(store, queue, clock, LEASE, DEPTH_MAX), clock, DEPTH_MAX // 2)
+    await store.insert([placed("o-1", clock.now())])
+    clock.advance(SWEEP_AGE.total_seconds())
+    await sweep.once()
+    await store.insert([placed("o-2", clock.now() - SWEEP_AGE)])
+    clock.advance(ASK_AGAIN.total_seconds())
+
+    await sweep.once()
+    queue.given_up.set()
+
+    assert (queue.asked, stock.reserve_calls) == (2, 2)
+
+
+async def test_the_queue_is_asked_again_only_after_a_while(clock: ManualClock) -> None:
+    queue = BlackHole()
+    depth = QueueDepth(queue, clock, DEPTH_MAX // 2)
+    answers = [await depth.is_late() for _ in range(3)]
+
+    clock.advance((ASK_AGAIN + BELIEVED).total_seconds())
+    queue.given_up.set()
+    answers.append(await depth.is_late())
+
+    assert answers == [False, False, False, True]
+    assert queue.asked == 2
 
 
 async def test_an_order_that_ended_and_was_not_told_is_published_again_without_a_hold(
