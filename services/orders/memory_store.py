@@ -120,8 +120,8 @@ class MemoryStore:
             if not row.order.pending_events:
                 row.order = replace(row.order, pending_events=(order.event(now),))
                 row.outbox_due_time = now
-        is_withheld = row.republish_time <= now
-        row.sweep_due_time = now + times.withheld_look if is_withheld else min(row.republish_time, now + times.renew)
+        is_withheld, renew_time = row.republish_time <= now, now + times.renew
+        row.sweep_due_time = renew_time if is_withheld else min(row.republish_time, renew_time)
         return True
 
     def _insert(self, order: Order) -> bool:

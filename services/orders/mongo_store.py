@@ -158,8 +158,8 @@ class MongoStore:
         adds_event = {"$and": [is_due, {"$eq": [{"$size": "$pending_events"}, 0]}]}
         next_time = {"$cond": [is_due, {"$add": [now, {"$multiply": [interval, 1000]}]}, "$republish_time"]}
         doubled = {"$min": [{"$multiply": [interval, 2]}, times.last_interval.total_seconds()]}
-        is_withheld = {"$lte": ["$republish_time", now]}
-        next_look = {"$min": ["$republish_time", now + times.renew]}
+        is_withheld, renew_time = {"$lte": ["$republish_time", now]}, now + times.renew
+        next_look = {"$cond": [is_withheld, renew_time, {"$min": ["$republish_time", renew_time]}]}
         update: list[Document] = [
             {
                 "$set": {
@@ -169,7 +169,7 @@ class MongoStore:
                     "pending_events": {"$cond": [adds_event, [event_document(order.event(now))], "$pending_events"]},
                 }
             },
-            {"$set": {"sweep_due_time": {"$cond": [is_withheld, now + times.withheld_look, next_look]}}},
+            {"$set": {"sweep_due_time": next_look}},
         ]
         return (await self._orders.update_one(where, update)).modified_count == 1
 

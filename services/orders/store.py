@@ -43,8 +43,8 @@ class SweepTimes:
         return REPUBLISH_AGES_MAX * self.age
 
     @property
-    def withheld_look(self) -> timedelta:
-        """When to look again at an order that could not be published now."""
+    def shortest_interval(self) -> timedelta:
+        """The shortest interval between two looks at an order."""
         return min(self.first_interval, self.renew)
 
 
@@ -118,7 +118,7 @@ class OrderStore(Protocol):
         """Put off the next look at an overdue order; False when somebody else did it first.
 
         With ``publish`` it is also published again, unless it is about to be, or was not long enough ago:
-        that interval doubles each time.
+        that interval doubles each time. What is withheld waits until its hold is to be renewed again.
         """
         ...
 

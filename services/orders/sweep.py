@@ -50,7 +50,7 @@ class Sweep:
 
     async def run(self, times: SweepTimes, rest: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Sweep again and again; to be run as a loop. ``rest`` lets seconds pass."""
-        pause_seconds = min(ROUND_SHARE * times.withheld_look.total_seconds(), ROUND_SECONDS_MAX)
+        pause_seconds = min(ROUND_SHARE * times.shortest_interval.total_seconds(), ROUND_SECONDS_MAX)
         try:
             while True:
                 begun = monotonic()

@@ -119,7 +119,7 @@ class Model:
                 type_ = "order.cancelled" if life.status == "CANCELLED" else "order.created"
                 life.pending, life.due = [(f"{order_id}:{version}", type_, now)], now
         is_withheld = life.republish <= now
-        life.look = now + min(REPUBLISH_FIRST, RENEW) if is_withheld else min(life.republish, now + RENEW)
+        life.look = now + RENEW if is_withheld else min(life.republish, now + RENEW)
 
     def values(self, order_id: str) -> tuple[Any, ...] | None:
         """All that a reader of the order may see."""

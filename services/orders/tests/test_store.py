@@ -309,7 +309,7 @@ async def test_what_is_withheld_is_published_by_the_next_look_that_may(store: Or
 
     assert await store.claim_overdue(order, clock.now(), publish=False)
     withheld = await store.claim_events(clock.now(), LEASE, 10)
-    clock.advance(30)
+    clock.advance(RENEW.total_seconds())
     assert await store.claim_overdue(order, clock.now(), publish=True)
     published = await store.claim_events(clock.now(), LEASE, 10)
 

@@ -11,7 +11,7 @@ from services.orders.queue_depth import ASK_AGAIN, BELIEVED, QueueDepth
 from services.orders.relay import QueueUnavailable, Relay
 from services.orders.store import OrderStore
 from services.orders.sweep import LOOKS_PER_SECOND_MAX, ORDERS_MAX, Sweep
-from services.orders.tests.conftest import DEPTH_MAX, LEASE, SWEEP, SWEEP_AGE
+from services.orders.tests.conftest import DEPTH_MAX, LEASE, RENEW, SWEEP, SWEEP_AGE
 from services.orders.tests.fakes import FakeQueue, FakeStock
 from services.orders.tests.test_store import placed
 from services.orders.tests.wire import LAMPS_2, Stub, wanted
@@ -70,6 +70,22 @@ async def test_two_sweeps_at_once_look_after_each_order_once(
     assert list(found) == [count, count]
     assert len(queue.events) == 2 * count
     assert stock.reserve_calls == 2 * count
+
+
+async def test_while_publishing_is_withheld_a_hold_is_renewed_as_often_as_otherwise(
+    store: OrderStore, stock: FakeStock, queue: FakeQueue, sweep: Sweep, clock: ManualClock
+) -> None:
+    await store.insert([placed("o-1", clock.now())])
+    queue.waiting = DEPTH_MAX
+    renewed: list[float] = []
+
+    for seconds in range(0, 3_600, 5):
+        before = stock.reserve_calls
+        await sweep.once()
+        renewed += [seconds] * (stock.reserve_calls - before)
+        clock.advance(5)
+
+    assert renewed == list(range(60, 3_600, int(RENEW.total_seconds())))
 
 
 async def test_two_sweeps_do_not_rest_while_orders_are_overdue(store: OrderStore, clock: ManualClock) -> None:
