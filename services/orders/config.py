@@ -16,8 +16,8 @@ from services.orders.store import SweepTimes
 
 GRPC_PORT_DEFAULT = 50052
 
-HOLD_SHARE = 1 / 3
-"""A hold is renewed when a third of its time is over: two renewals may fail before it lapses."""
+HOLD_SHARE = 1 / 4
+"""A hold is renewed when a quarter of its time is over: it outlives two looks that fail, though each is a bit late."""
 
 
 @dataclass(frozen=True)

@@ -120,9 +120,13 @@ class MemoryStore:
             if not row.order.pending_events:
                 row.order = replace(row.order, pending_events=(order.event(now),))
                 row.outbox_due_time = now
-        is_withheld, renew_time = row.republish_time <= now, now + times.renew
-        row.sweep_due_time = renew_time if is_withheld else min(row.republish_time, renew_time)
+        row.sweep_due_time = now + times.look_again
         return True
+
+    async def put_off(self, order_id: str, now: datetime) -> None:
+        """See the port."""
+        row, renew_time = self._rows[order_id], now + self._times.renew
+        row.sweep_due_time = renew_time if row.republish_time <= now else min(row.republish_time, renew_time)
 
     def _insert(self, order: Order) -> bool:
         if order.order_id in self._rows:

@@ -158,20 +158,22 @@ class MongoStore:
         adds_event = {"$and": [is_due, {"$eq": [{"$size": "$pending_events"}, 0]}]}
         next_time = {"$cond": [is_due, {"$add": [now, {"$multiply": [interval, 1000]}]}, "$republish_time"]}
         doubled = {"$min": [{"$multiply": [interval, 2]}, times.last_interval.total_seconds()]}
-        is_withheld, renew_time = {"$lte": ["$republish_time", now]}, now + times.renew
+        changed = {
+            "republish_time": next_time,
+            "republish_interval_seconds": {"$cond": [is_due, doubled, interval]},
+            "outbox_due_time": {"$cond": [adds_event, now, "$outbox_due_time"]},
+            "pending_events": {"$cond": [adds_event, [event_document(order.event(now))], "$pending_events"]},
+            "sweep_due_time": now + times.look_again,
+        }
+        return (await self._orders.update_one(where, [{"$set": changed}])).modified_count == 1
+
+    async def put_off(self, order_id: str, now: datetime) -> None:
+        """See the port. An order that was settled meanwhile is not looked at any more."""
+        renew_time = now + self._times.renew
+        is_withheld = {"$lte": ["$republish_time", now]}
         next_look = {"$cond": [is_withheld, renew_time, {"$min": ["$republish_time", renew_time]}]}
-        update: list[Document] = [
-            {
-                "$set": {
-                    "republish_time": next_time,
-                    "republish_interval_seconds": {"$cond": [is_due, doubled, interval]},
-                    "outbox_due_time": {"$cond": [adds_event, now, "$outbox_due_time"]},
-                    "pending_events": {"$cond": [adds_event, [event_document(order.event(now))], "$pending_events"]},
-                }
-            },
-            {"$set": {"sweep_due_time": next_look}},
-        ]
-        return (await self._orders.update_one(where, update)).modified_count == 1
+        where = {"_id": order_id, "sweep_due_time": {"$exists": True}}
+        await self._orders.update_one(where, [{"$set": {"sweep_due_time": next_look}}])
 
     def _new_document(self, order: Order) -> Document:
         return order_document(order) | {

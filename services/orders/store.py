@@ -15,6 +15,12 @@ REPUBLISH_SHARE = 0.5
 REPUBLISH_AGES_MAX = 60
 """The longest interval, in multiples of that age: an hour for 60 s."""
 
+LOOK_AGAIN = timedelta(seconds=30)
+"""When to look again at an order that somebody meant to look after, and did not: longer than a call may take."""
+
+LOOK_AGAIN_SHARE = 1 / 4
+"""The same as a share of how often a hold is renewed, where that is not often enough: with holds of a few seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class SweepTimes:
@@ -43,8 +49,13 @@ class SweepTimes:
         return REPUBLISH_AGES_MAX * self.age
 
     @property
+    def look_again(self) -> timedelta:
+        """When to look again at an order that was claimed and not put off."""
+        return min(LOOK_AGAIN, LOOK_AGAIN_SHARE * self.renew)
+
+    @property
     def shortest_interval(self) -> timedelta:
-        """The shortest interval between two looks at an order."""
+        """The shortest interval between two looks at an order when all goes well."""
         return min(self.first_interval, self.renew)
 
 
@@ -115,10 +126,17 @@ class OrderStore(Protocol):
         ...
 
     async def claim_overdue(self, order: Order, now: datetime, *, publish: bool) -> bool:
-        """Put off the next look at an overdue order; False when somebody else did it first.
+        """Keep others from an overdue order for ``look_again``; False when somebody else was first.
 
         With ``publish`` it is also published again, unless it is about to be, or was not long enough ago:
-        that interval doubles each time. What is withheld waits until its hold is to be renewed again.
+        that interval doubles each time.
+        """
+        ...
+
+    async def put_off(self, order_id: str, now: datetime) -> None:
+        """Who claimed an order at ``now`` has looked after it: the next look comes when it may be published again.
+
+        At the latest, and when it is published later than it might be, it comes when its hold is to be renewed.
         """
         ...
 
@@ -134,6 +152,7 @@ STORE_PORT = Port(
         "claim_events",
         "record_published",
         "claim_overdue",
+        "put_off",
     ),
     reads=("get", "get_many", "list_by_user", "outbox", "overdue"),
 )

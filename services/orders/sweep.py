@@ -13,7 +13,8 @@ from random import sample
 from time import monotonic
 
 from chassis.clock import Clock
-from chassis.errors import DomainError
+from chassis.errors import DomainError, InvalidArgument
+from services.orders.errors import IdempotencyKeyReused, OutOfStock
 from services.orders.metrics import ORDERS_SWEPT
 from services.orders.order import Order
 from services.orders.queue_depth import QueueDepth
@@ -34,6 +35,9 @@ RENEWALS_AT_ONCE_MAX = 16
 ROUND_SECONDS_MAX = 5.0
 ROUND_SHARE = 0.2
 """How long to wait when nothing is overdue any more, as a share of the shortest interval between two looks."""
+
+VERDICTS = (OutOfStock, IdempotencyKeyReused, InvalidArgument)
+"""What inventory also says to who asks again soon."""
 
 _log = logging.getLogger(__name__)
 
@@ -82,16 +86,22 @@ class Sweep:
         return len(found)
 
     async def _look_after(self, order: Order, *, publish: bool) -> bool:
-        """False when somebody else did."""
-        claimed = await self._store.claim_overdue(order, self._clock.now(), publish=publish)
-        if claimed and not order.status.is_terminal:
-            await self._renew_hold(order)
-        return claimed
+        """False when somebody else does. What was claimed and is not put off is soon looked at again, by anyone."""
+        now = self._clock.now()
+        if not await self._store.claim_overdue(order, now, publish=publish):
+            return False
+        if order.status.is_terminal or await self._renew_hold(order):
+            await self._store.put_off(order.order_id, now)
+        return True
 
-    async def _renew_hold(self, order: Order) -> None:
+    async def _renew_hold(self, order: Order) -> bool:
+        """Whether that is all that can be done for it now: False when it may be done soon."""
         try:
             await self._stock.reserve(order.order_id, order.fingerprint, order.lines)
         except DomainError as error:
             _log.warning("the hold of order %s is not renewed: %s", order.order_id, error.reason)
+            return isinstance(error, VERDICTS)
         except Exception:  # one order's trouble, and the others of the round are looked after
             _log.exception("the hold of order %s is not renewed", order.order_id)
+            return False
+        return True

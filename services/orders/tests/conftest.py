@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceAsyncStub
 
 SWEEP_AGE = timedelta(seconds=60)
-RENEW = timedelta(seconds=300)
+RENEW = timedelta(seconds=225)
 SWEEP = SweepTimes(SWEEP_AGE, RENEW)
 LEASE = timedelta(seconds=10)
 DEPTH_MAX = 1_000

@@ -19,6 +19,7 @@ class FakeStock:
         self.released: set[str] = set()
         self.reserve_calls = 0
         self.is_down = False
+        self.failures_left = 0
         self.confused_about: str | None = None
 
     async def reserve(self, order_id: str, fingerprint: str, lines: Sequence[Line]) -> Hold:
@@ -54,7 +55,8 @@ class FakeStock:
         self.released.add(order_id)
 
     def _check_up(self, order_id: str) -> None:
-        if self.is_down:
+        if self.is_down or self.failures_left:
+            self.failures_left = max(0, self.failures_left - 1)
             raise InventoryUnavailable
         if order_id == self.confused_about:
             raise RuntimeError("inventory answered what nobody expects")

@@ -18,6 +18,7 @@ MOVES = {
 
 ENDS = ("PROCESSED", "FAILED", "CANCELLED")
 REPUBLISH_FIRST, REPUBLISH_LAST = timedelta(seconds=30), timedelta(hours=1)
+LOOK_AGAIN = timedelta(seconds=30)
 
 
 @dataclass
@@ -118,6 +119,10 @@ class Model:
             if not life.pending:
                 type_ = "order.cancelled" if life.status == "CANCELLED" else "order.created"
                 life.pending, life.due = [(f"{order_id}:{version}", type_, now)], now
+        life.look = now + LOOK_AGAIN
+
+    def put_off(self, order_id: str, now: datetime) -> None:
+        life = self.lives[order_id]
         is_withheld = life.republish <= now
         life.look = now + RENEW if is_withheld else min(life.republish, now + RENEW)
 

@@ -18,7 +18,7 @@ def test_what_is_complete_is_read() -> None:
 
     assert config.redis.url == "redis://cache:6380/0"
     assert (config.relay_lease.total_seconds(), config.sweep.age.total_seconds()) == (10, 60)
-    assert config.sweep.renew.total_seconds() == 300
+    assert config.sweep.renew.total_seconds() == 225
 
 
 def test_a_redis_url_overrides_host_and_port() -> None:

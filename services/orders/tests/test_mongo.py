@@ -25,6 +25,7 @@ async def test_no_query_reads_a_whole_collection(
         clock.advance(SWEEP_AGE.total_seconds())
         await mongo_store.overdue(clock.now(), 10)
         await mongo_store.claim_overdue(first, clock.now(), publish=True)
+        await mongo_store.put_off("o-1", clock.now())
         await processed(mongo_store, first, clock.now())
         await mongo_store.apply(cancel(second, clock.now(), ""))
         await mongo_store.record_released("o-2")

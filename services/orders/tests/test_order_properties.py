@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -91,6 +92,13 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class PutOff:
+    """A sweep says that it looked after the order that it claimed last, perhaps long ago."""
+
+    worker: int
+
+
+@dataclass(frozen=True)
 class Wait:
     """Let time pass, until the first worker looks for what is overdue."""
 
@@ -105,7 +113,7 @@ class Race:
     second: "Step"
 
 
-Step = Place | Move | Pay | Claim | Publish | Look | Sweep | Wait | Race
+Step = Place | Move | Pay | Claim | Publish | Look | Sweep | PutOff | Wait | Race
 Check = Callable[[Model], None]
 """Takes a model one step further, and objects when the store's answer does not fit."""
 
@@ -114,7 +122,8 @@ moves = st.builds(Move, st.sampled_from(("begin", "cancel", "complete", "fail"))
 pays = st.builds(Pay, st.sampled_from(("stock", "mail")), orders)
 publications = st.builds(Publish, workers, nths, st.booleans())
 sweeps = st.builds(Sweep, workers, nths, st.booleans())
-changes = st.one_of(st.builds(Place, st.tuples(orders)), moves, moves, pays, sweeps)
+put_offs = st.builds(PutOff, workers)
+changes = st.one_of(st.builds(Place, st.tuples(orders)), moves, moves, pays, sweeps, put_offs)
 everything = st.builds(Claim, workers, st.just(len(ORDERS)))
 steps = st.one_of(
     st.builds(Place, st.lists(orders, min_size=1, max_size=2).map(tuple)),
@@ -125,6 +134,7 @@ steps = st.one_of(
     publications,
     st.builds(Look, workers),
     sweeps,
+    put_offs,
     st.builds(Wait, st.sampled_from((1, LEASE.total_seconds(), 60, 60, 300, 3_600))),
     st.builds(Race, changes, changes | publications),
     st.builds(Race, everything, changes),
@@ -143,6 +153,7 @@ class Desk:
     model: Model = field(default_factory=Model)
     claimed: tuple[list[Event], list[Event]] = field(default_factory=lambda: ([], []))
     overdue: tuple[list[Order], list[Order]] = field(default_factory=lambda: ([], []))
+    swept: dict[int, tuple[str, datetime]] = field(default_factory=dict)
     seen: dict[tuple[str, Status], Order] = field(default_factory=dict)
 
     async def run(self, steps: Sequence[Step]) -> None:
@@ -188,6 +199,8 @@ class Desk:
                 check = await self.look(worker)
             case Sweep():
                 check = await self.sweep(step)
+            case PutOff(worker):
+                check = await self.put_off(worker)
             case Wait(seconds):
                 self.clock.advance(seconds)
                 check = await self.look(0)
@@ -250,7 +263,16 @@ class Desk:
             return nothing
         order = overdue[step.nth % len(overdue)]
         claimed = await self.store.claim_overdue(order, now, publish=step.publish)
+        if claimed:
+            self.swept[step.worker] = (order.order_id, now)
         return lambda model: model.swept(order.order_id, order.version, now, publish=step.publish, answer=claimed)
+
+    async def put_off(self, worker: int) -> Check:
+        if worker not in self.swept:
+            return nothing
+        order_id, claim_time = self.swept[worker]
+        await self.store.put_off(order_id, claim_time)
+        return lambda model: model.put_off(order_id, claim_time)
 
     def is_placed(self, order_id: str) -> bool:
         return (order_id, Status.PENDING) in self.seen

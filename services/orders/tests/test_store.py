@@ -21,7 +21,7 @@ from services.orders.order import (
     fail,
     place,
 )
-from services.orders.store import OrderStore
+from services.orders.store import LOOK_AGAIN, OrderStore
 from services.orders.tests.conftest import LEASE, RENEW, SWEEP_AGE
 
 
@@ -260,6 +260,7 @@ async def test_a_sweep_publishes_again_with_intervals_that_double(store: OrderSt
         clock.advance(30)
         if await store.overdue(clock.now(), 10):
             assert await store.claim_overdue(order, clock.now(), publish=True)
+            await store.put_off("o-1", clock.now())
         if await store.claim_events(clock.now(), LEASE, 10):
             await store.record_published("o-1", ["o-1:1"])
             gaps.append((clock.now() - last).total_seconds())
@@ -291,9 +292,10 @@ async def test_an_order_is_looked_at_often_enough_to_renew_its_hold(store: Order
     gaps: list[float] = []
     last = clock.now()
     while len(gaps) < 30:
-        clock.advance(10)
+        clock.advance(15)
         if await store.overdue(clock.now(), 10):
             assert await store.claim_overdue(order, clock.now(), publish=len(gaps) % 2 == 0)
+            await store.put_off("o-1", clock.now())
             gaps.append((clock.now() - last).total_seconds())
             last = clock.now()
 
@@ -308,12 +310,47 @@ async def test_what_is_withheld_is_published_by_the_next_look_that_may(store: Or
     clock.advance(SWEEP_AGE.total_seconds())
 
     assert await store.claim_overdue(order, clock.now(), publish=False)
+    await store.put_off("o-1", clock.now())
     withheld = await store.claim_events(clock.now(), LEASE, 10)
     clock.advance(RENEW.total_seconds())
     assert await store.claim_overdue(order, clock.now(), publish=True)
     published = await store.claim_events(clock.now(), LEASE, 10)
 
     assert (len(withheld), len(published)) == (0, 1)
+
+
+async def test_an_order_that_was_claimed_and_not_put_off_is_soon_overdue_again(
+    store: OrderStore, clock: ManualClock
+) -> None:
+    """Whoever claimed it died, or could not do what it meant to do."""
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+    clock.advance(SWEEP_AGE.total_seconds())
+    assert await store.claim_overdue(order, clock.now(), publish=False)
+    clock.advance(LOOK_AGAIN.total_seconds() - 1)
+    claimed = await store.overdue(clock.now(), 10)
+
+    clock.advance(1)
+
+    assert claimed == []
+    assert await store.overdue(clock.now(), 10) == [order]
+
+
+async def test_an_order_that_was_settled_while_it_was_looked_after_is_not_looked_at_again(
+    store: OrderStore, clock: ManualClock
+) -> None:
+    order = placed("o-1", clock.now())
+    await store.insert([order])
+    clock.advance(SWEEP_AGE.total_seconds())
+    claim_time = clock.now()
+    assert await store.claim_overdue(order, claim_time, publish=True)
+    await processed(store, order, clock.now())
+    await store.record_notified("o-1")
+
+    await store.put_off("o-1", claim_time)
+    clock.advance(24 * 3_600)
+
+    assert await store.overdue(clock.now(), 10) == []
 
 
 async def test_one_of_many_sweeps_claims_an_order(store: OrderStore, clock: ManualClock) -> None:

@@ -7,12 +7,15 @@ import pytest
 
 from chassis.testing import ManualClock
 from ordermesh.orders.v1 import order_service_pb2 as pb
+from services.orders.config import OrdersConfig
+from services.orders.memory_store import MemoryStore
 from services.orders.queue_depth import ASK_AGAIN, BELIEVED, QueueDepth
 from services.orders.relay import QueueUnavailable, Relay
 from services.orders.store import OrderStore
 from services.orders.sweep import LOOKS_PER_SECOND_MAX, ORDERS_MAX, Sweep
 from services.orders.tests.conftest import DEPTH_MAX, LEASE, RENEW, SWEEP, SWEEP_AGE
 from services.orders.tests.fakes import FakeQueue, FakeStock
+from services.orders.tests.test_config import COMPLETE
 from services.orders.tests.test_store import placed
 from services.orders.tests.wire import LAMPS_2, Stub, wanted
 
@@ -77,15 +80,88 @@ async def test_while_publishing_is_withheld_a_hold_is_renewed_as_often_as_otherw
 ) -> None:
     await store.insert([placed("o-1", clock.now())])
     queue.waiting = DEPTH_MAX
-    renewed: list[float] = []
 
+    assert await renewals(sweep, stock, clock) == list(range(60, 3_600, int(RENEW.total_seconds())))
+
+
+async def renewals(sweep: Sweep, stock: FakeStock, clock: ManualClock) -> list[int]:
+    """When, in an hour from now, inventory is asked for a hold."""
+    asked: list[int] = []
     for seconds in range(0, 3_600, 5):
         before = stock.reserve_calls
         await sweep.once()
-        renewed += [seconds] * (stock.reserve_calls - before)
+        asked += [seconds] * (stock.reserve_calls - before)
         clock.advance(5)
+    return asked
 
-    assert renewed == list(range(60, 3_600, int(RENEW.total_seconds())))
+
+HOLD_SECONDS = ("900", "10")
+"""The default, and the fault rig's."""
+
+
+class Shop:
+    """One order that nobody processes, in a shop with these times. The clock goes on in steps that divide nothing."""
+
+    def __init__(self, hold_seconds: str) -> None:
+        values = {**COMPLETE, "HOLD_SECONDS": hold_seconds, "SWEEP_AGE_SECONDS": "60" if hold_seconds == "900" else "5"}
+        self.times = OrdersConfig.from_environment(values).sweep
+        self.hold_seconds = float(hold_seconds)
+        self.step_seconds = 0.0073 * self.hold_seconds
+        self.clock, self.stock, queue = ManualClock(), FakeStock(), FakeQueue()
+        self.store = MemoryStore(self.times)
+        self.sweep = Sweep(
+            self.store, self.stock, queue, Relay(self.store, queue, self.clock, LEASE, DEPTH_MAX), self.clock, DEPTH_MAX
+        )
+
+    async def seconds_until_renewed(self) -> float:
+        """How long it takes until the hold is renewed the next time."""
+        seconds, calls = 0.0, self.stock.reserve_calls
+        while self.stock.reserve_calls == calls:
+            await self.pass_(self.step_seconds)
+            seconds += self.step_seconds
+        return seconds
+
+    async def pass_(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        await self.sweep.once()
+
+
+@pytest.mark.parametrize("hold_seconds", HOLD_SECONDS)
+async def test_a_hold_outlives_two_renewals_that_fail(hold_seconds: str) -> None:
+    shop = Shop(hold_seconds)
+    await shop.store.insert([placed("o-1", shop.clock.now())])
+    gaps: list[float] = []
+
+    for _ in range(20):
+        shop.stock.failures_left = 2
+        gaps.append(await shop.seconds_until_renewed())
+
+    assert max(gaps) < shop.hold_seconds / 2
+
+
+@pytest.mark.parametrize("hold_seconds", HOLD_SECONDS)
+async def test_a_hold_is_renewed_soon_after_an_outage_of_inventory(hold_seconds: str) -> None:
+    shop = Shop(hold_seconds)
+    await shop.store.insert([placed("o-1", shop.clock.now())])
+    shop.stock.is_down = True
+    for _ in range(600):
+        await shop.pass_(shop.step_seconds)
+
+    shop.stock.is_down = False
+    seconds = await shop.seconds_until_renewed()
+
+    assert seconds <= shop.times.look_again.total_seconds() + shop.step_seconds
+    assert shop.times.look_again.total_seconds() <= min(30, shop.hold_seconds / 16)
+
+
+async def test_a_hold_that_is_gone_with_its_stock_is_not_asked_for_more_often(
+    stock: FakeStock, queue: FakeQueue, sweep: Sweep, store: OrderStore, clock: ManualClock
+) -> None:
+    await store.insert([placed("o-1", clock.now())])
+    stock.available = 0
+    queue.waiting = DEPTH_MAX
+
+    assert await renewals(sweep, stock, clock) == list(range(60, 3_600, int(RENEW.total_seconds())))
 
 
 async def test_two_sweeps_do_not_rest_while_orders_are_overdue(store: OrderStore, clock: ManualClock) -> None:
