@@ -1,10 +1,13 @@
 """What a document names is there: keys, ports, metrics, alerts, links, verbs, programs and files."""
 
+import re
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from gateway.event_stream import HEARTBEAT_SECONDS
+from gateway.websocket_protocol import PING_SECONDS
 from tests.documents import known
 from tests.documents.document import Document, read
 from tests.documents.findings import findings
@@ -18,6 +21,16 @@ DOCUMENTS = sorted(
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_everything_that_it_names_is_there(path: Path) -> None:
     assert findings(read(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [("README.md", r"may be silent for (\d+) s"), ("docs/OPERATIONS.md", r"idle time-out above (\d+) s")],
+)
+def test_proxies_are_told_to_bear_the_longest_silence_of_a_stream(document: str, says: str) -> None:
+    text = " ".join((ROOT / document).read_text().split())
+
+    assert [float(seconds) for seconds in re.findall(says, text)] == [max(HEARTBEAT_SECONDS, PING_SECONDS)]
 
 
 @pytest.mark.parametrize(
