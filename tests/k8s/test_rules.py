@@ -134,6 +134,10 @@ FAULTS: dict[str, tuple[Rule, Callable[[Manifests], Any]]] = {
         scaling.one_scaler_each,
         lambda m: thing(m, "HorizontalPodAutoscaler", "orders")["spec"].update(minReplicas=1),
     ),
+    "scaled to where they are in each other's way": (
+        scaling.one_scaler_each,
+        lambda m: thing(m, "HorizontalPodAutoscaler", "inventory")["spec"].update(maxReplicas=10),
+    ),
     "no budget": (scaling.disruptions, lambda m: drop(m, "PodDisruptionBudget", "orders")),
     "both may go": (
         scaling.disruptions,
