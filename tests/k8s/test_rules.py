@@ -39,6 +39,7 @@ RULES: list[Rule] = [
     environment.ends_in_time,
     environment.identities,
     environment.secrets_are_made,
+    environment.databases_apart,
 ]
 
 
@@ -75,6 +76,12 @@ def set_env(manifests: Manifests, key: str, **value: Any) -> None:
     env[:] = [entry for entry in env if entry["name"] != key]
     if value:
         env.append({"name": key, **value})
+
+
+def secret_files(manifests: Manifests) -> Any:
+    """What is mounted of the Secret, by its name as a file."""
+    (volume,) = (volume for volume in pod(manifests)["volumes"] if volume["name"] == "secrets")
+    return {item["path"]: item for item in volume["secret"]["items"]}
 
 
 def secret_key(key: str) -> Any:
@@ -199,6 +206,21 @@ FAULTS: dict[str, tuple[Rule, Callable[[Manifests], Any]]] = {
     ),
 }
 
+FAULTS_ON_AWS: dict[str, tuple[Rule, Callable[[Manifests], Any]]] = {
+    "a queue that KEDA does not look at": (
+        references.scaled_objects,
+        lambda m: thing(m, "ScaledObject", "notifier")["spec"]["triggers"][0]["metadata"].update(queueURL="another"),
+    ),
+    "another service's user": (
+        environment.databases_apart,
+        lambda m: secret_files(m)["MONGO_URI"].update(key="AUTH_MONGO_URI"),
+    ),
+    "a user of no Secret": (
+        environment.databases_apart,
+        lambda m: set_env(m, "MONGO_URI_FILE", value="/etc/ordermesh/MONGO_URI"),
+    ),
+}
+
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_rule_finds_what_it_is_for(fault: str) -> None:
@@ -209,15 +231,17 @@ def test_each_rule_finds_what_it_is_for(fault: str) -> None:
     assert list(rule(faulty)) != []
 
 
-def test_a_queue_that_keda_does_not_look_at_is_found() -> None:
+@pytest.mark.parametrize("fault", FAULTS_ON_AWS)
+def test_each_rule_finds_what_it_is_for_on_aws(fault: str) -> None:
+    rule, plant = FAULTS_ON_AWS[fault]
     faulty = Manifests(deepcopy(rendering("aws with components").objects))
-    thing(faulty, "ScaledObject", "notifier")["spec"]["triggers"][0]["metadata"]["queueURL"] = "another"
+    plant(faulty)
 
-    assert list(references.scaled_objects(faulty)) != []
+    assert list(rule(faulty)) != []
 
 
 def test_every_rule_is_shown_to_find_something() -> None:
-    shown = {rule for rule, _ in FAULTS.values()} | {references.scaled_objects}
+    shown = {rule for rule, _ in (*FAULTS.values(), *FAULTS_ON_AWS.values())}
 
     assert shown == set(RULES)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from chassis.config import ConfigError, Environment
 from chassis.server import GIVE_BACK_SECONDS
-from deploy.cluster.make_secrets import missing
+from deploy.cluster.make_secrets import AWS_KEYS, missing
 from deploy.cluster.watch_aws import Provisions
 from deploy.cluster.watch_seed import Seeds
 from tests.k8s.manifests import Container, Manifests
@@ -22,10 +22,16 @@ ROTATING = ("JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS", "JWT_REFRESH_SECRET_PREVIO
 STORES = ("MONGO_URI", "REDIS_URL")
 METRICS = "METRICS_PORT"
 
+MONGO_URIS = {name: f"{name.upper()}_MONGO_URI" for name in ("auth", "inventory", "orders", "notifier")}
+"""Each service has a user of its own in MongoDB, with rights on its own database."""
+
 MADE = {
     **missing({}),
     **dict.fromkeys(ROTATING, ""),
-    "MONGO_URI": "mongodb://mongodb.example.com/?replicaSet=rs0",
+    **{
+        key: f"mongodb://{name}:secret@mongodb.example.com/?replicaSet=rs0&authSource={name}"
+        for name, key in MONGO_URIS.items()
+    },
     "REDIS_URL": "rediss://redis.example.com:6379/0",
 }
 """What the Secret has when somebody has filled it in."""
@@ -138,13 +144,31 @@ def identities(manifests: Manifests) -> Iterator[str]:
                 yield f"{container.name} is given {key}"
 
 
+def databases_apart(manifests: Manifests) -> Iterator[str]:
+    """Each service is a user of its own in MongoDB, by a key of the Secret that no other has; the demo has no users."""
+    if manifests.named("StatefulSet", "mongodb"):
+        return
+    users: dict[str, str] = {}
+    for container in manifests.containers():
+        if "MONGO_URI" not in {key.removesuffix("_FILE") for key in container.env}:
+            continue
+        file = container.env.get("MONGO_URI_FILE", {}).get("value", "")
+        user = container.secret_paths().get(file)
+        if user is None:
+            yield f"{container.name} has its user in MongoDB from no Secret"
+        elif user in users:
+            yield f"{container.name} and {users[user]} are the same user in MongoDB"
+        else:
+            users[user] = container.name
+
+
 SECRETS_OF: Mapping[str, set[str]] = {
-    "auth": {"JWT_SECRET", "JWT_REFRESH_SECRET", "SERVICE_CLIENTS", *ROTATING, *STORES},
-    "inventory": {*STORES},
-    "orders": {"ORDERS_CLIENT_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *STORES},
-    "notifier": {"NOTIFIER_CLIENT_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *STORES},
+    "auth": {"JWT_SECRET", "JWT_REFRESH_SECRET", "SERVICE_CLIENTS", *ROTATING, MONGO_URIS["auth"], "REDIS_URL"},
+    "inventory": {MONGO_URIS["inventory"], "REDIS_URL"},
+    "orders": {"ORDERS_CLIENT_SECRET", *AWS_KEYS, MONGO_URIS["orders"], "REDIS_URL"},
+    "notifier": {"NOTIFIER_CLIENT_SECRET", *AWS_KEYS, MONGO_URIS["notifier"], "REDIS_URL"},
     "gateway": {"GATEWAY_CLIENT_SECRET", "REDIS_URL"},
-    "moto": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
+    "moto": {*AWS_KEYS},
     "seed": {"ADMIN_PASSWORD", "DEMO_PASSWORD"},
 }
 
