@@ -25,7 +25,11 @@ def test_everything_that_it_names_is_there(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("document", "says"),
-    [("README.md", r"may be silent for (\d+) s"), ("docs/OPERATIONS.md", r"idle time-out above (\d+) s")],
+    [
+        ("README.md", r"may be silent for (\d+) s"),
+        ("docs/OPERATIONS.md", r"idle time-out above (\d+) s"),
+        ("deploy/k8s/README.md", r"may be silent for (\d+) s"),
+    ],
 )
 def test_proxies_are_told_to_bear_the_longest_silence_of_a_stream(document: str, says: str) -> None:
     text = " ".join((ROOT / document).read_text().split())

@@ -29,6 +29,9 @@ FILLED_IN = {
 }
 """What somebody writes into ``values.env`` of the aws overlay."""
 
+PROXIES = "TRUSTED_PROXIES=10.1.0.0/16"
+"""And into the component ingress."""
+
 RENDERINGS = {
     "base": ("base", ()),
     "demo": (DEMO, ()),
@@ -45,9 +48,15 @@ def rendering(name: str) -> Manifests:
     with TemporaryDirectory(prefix="ordermesh-k8s-") as folder:
         copy = Path(folder) / "k8s"
         shutil.copytree(K8S, copy)
-        values = "".join(f"{key}={value}\n" for key, value in FILLED_IN.items())
-        (copy / AWS / "values.env").write_text(values)
+        fill_in(copy)
         return read(render_with(copy, *RENDERINGS[name]))
+
+
+def fill_in(k8s: Path) -> None:
+    """Say in a copy of ``deploy/k8s`` what it cannot know."""
+    (k8s / AWS / "values.env").write_text("".join(f"{key}={value}\n" for key, value in FILLED_IN.items()))
+    ingress = k8s / "components" / "ingress" / "kustomization.yaml"
+    ingress.write_text(ingress.read_text().replace("TRUSTED_PROXIES=CHANGE-ME", PROXIES))
 
 
 def render_with(k8s: Path, what: str, components: Sequence[str]) -> str:

@@ -1,13 +1,26 @@
 """What is applied without kustomize, and what an overlay says that nobody filled in."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from chassis.config import ConfigError
 from tests.k8s.manifests import MESH
-from tests.k8s.renderings import AWS, FILLED_IN, K8S, RENDERED, read, render, rendered_demo, rendering
+from tests.k8s.renderings import (
+    AWS,
+    DEMO,
+    FILLED_IN,
+    K8S,
+    RENDERED,
+    RENDERINGS,
+    read,
+    render,
+    render_with,
+    rendered_demo,
+    rendering,
+)
 from tests.k8s.rules.environment import configured
 
 
@@ -23,8 +36,12 @@ def test_the_values_of_the_aws_overlay_are_all_in_one_file_and_all_are_used() ->
     assert all("CHANGE-ME" in value for value in values.values())
     for value in values.values():
         assert value in unfilled
-    assert "CHANGE-ME" not in str(filled.objects)
     assert "aws-values" not in str(filled.objects)
+
+
+@pytest.mark.parametrize("name", RENDERINGS)
+def test_nothing_is_left_to_be_filled_in(name: str) -> None:
+    assert "CHANGE-ME" not in str(rendering(name).objects)
 
 
 def test_a_notifier_with_values_that_nobody_filled_in_does_not_start() -> None:
@@ -32,6 +49,14 @@ def test_a_notifier_with_values_that_nobody_filled_in_does_not_start() -> None:
 
     with pytest.raises(ConfigError, match="AWS_SES_SENDER_EMAIL must be an e-mail address"):
         configured(manifests, manifests.processes()["notifier"])
+
+
+def test_a_gateway_that_was_not_told_its_proxies_does_not_start(tmp_path: Path) -> None:
+    shutil.copytree(K8S, tmp_path / "k8s")
+    manifests = read(render_with(tmp_path / "k8s", DEMO, ["ingress"]))
+
+    with pytest.raises(ConfigError, match="TRUSTED_PROXIES must be a list of addresses and networks: 'CHANGE-ME'"):
+        configured(manifests, manifests.processes()["gateway"])
 
 
 def test_the_readme_names_every_key_of_the_secret_that_the_aws_overlay_needs() -> None:

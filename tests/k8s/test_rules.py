@@ -32,6 +32,7 @@ RULES: list[Rule] = [
     references.config_map,
     references.roles,
     references.scaled_objects,
+    references.ingresses,
     references.secrets_have_no_values,
     environment.keys,
     environment.starts,
@@ -210,6 +211,14 @@ FAULTS_ON_AWS: dict[str, tuple[Rule, Callable[[Manifests], Any]]] = {
     "a queue that KEDA does not look at": (
         references.scaled_objects,
         lambda m: thing(m, "ScaledObject", "notifier")["spec"]["triggers"][0]["metadata"].update(queueURL="another"),
+    ),
+    "a host without a certificate": (
+        references.ingresses,
+        lambda m: thing(m, "Ingress", "gateway")["spec"]["rules"][0].update(host="shop.example.com"),
+    ),
+    "plain HTTP": (
+        references.ingresses,
+        lambda m: thing(m, "Ingress", "gateway")["metadata"]["annotations"].pop(references.REDIRECT),
     ),
     "another service's user": (
         environment.databases_apart,

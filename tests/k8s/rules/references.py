@@ -134,6 +134,20 @@ def scaled_objects(manifests: Manifests) -> Iterator[str]:
                 yield "the metadata of a trigger are texts"
 
 
+REDIRECT = "nginx.ingress.kubernetes.io/force-ssl-redirect"
+
+
+def ingresses(manifests: Manifests) -> Iterator[str]:
+    """Whoever logs in from outside does it by TLS: every host has a certificate, and plain HTTP only leads there."""
+    for ingress in manifests.of_kind("Ingress"):
+        name, spec = ingress["metadata"]["name"], ingress["spec"]
+        certified = {host for entry in spec.get("tls", []) if entry.get("secretName") for host in entry["hosts"]}
+        for host in {rule.get("host") for rule in spec["rules"]} - certified:
+            yield f"the Ingress {name} takes plain HTTP for {host}"
+        if ingress["metadata"].get("annotations", {}).get(REDIRECT) != "true":
+            yield f"the Ingress {name} does not redirect to HTTPS"
+
+
 def secrets_have_no_values(manifests: Manifests) -> Iterator[str]:
     """No secret is in a manifest, and applying one wipes none that is in the cluster."""
     for secret in manifests.of_kind("Secret"):
