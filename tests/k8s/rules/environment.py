@@ -37,8 +37,8 @@ MADE = {
 """What the Secret has when somebody has filled it in."""
 
 
-def told(manifests: Manifests, container: Container, folder: Path) -> dict[str, str]:
-    """The environment of a container, as a kubelet would make it; mounted secrets are in ``folder``."""
+def told(manifests: Manifests, container: Container, made: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The environment of a container, as a kubelet would make it with a Secret of ``made``; files are in ``folder``."""
     paths = container.secret_paths()
     values: dict[str, str] = {}
     for key, entry in container.env.items():
@@ -46,12 +46,12 @@ def told(manifests: Manifests, container: Container, folder: Path) -> dict[str, 
         if "configMapKeyRef" in source:
             values[key] = manifests.config()[source["configMapKeyRef"]["key"]]
         elif "secretKeyRef" in source:
-            values[key] = MADE[source["secretKeyRef"]["key"]]
+            values[key] = made[source["secretKeyRef"]["key"]]
         elif "fieldRef" in source:
             values[key] = f"its {source['fieldRef']['fieldPath']}"
         elif entry["value"] in paths:
             file = folder / key
-            file.write_text(MADE[paths[entry["value"]]])
+            file.write_text(made[paths[entry["value"]]])
             values[key] = str(file)
         else:
             values[key] = entry["value"]
@@ -72,13 +72,13 @@ def reader(container: Container) -> Any:
     }.get(command)
 
 
-def configured(manifests: Manifests, container: Container) -> Any:
-    """The configuration that the process would read.
+def configured(manifests: Manifests, container: Container, made: Mapping[str, str] = MADE) -> Any:
+    """The configuration that the process would read, where the Secret has ``made``.
 
     :raises ConfigError: when it would not start.
     """
     with TemporaryDirectory(prefix="ordermesh-k8s-") as folder:
-        return reader(container)(told(manifests, container, Path(folder)))
+        return reader(container)(told(manifests, container, made, Path(folder)))
 
 
 def keys(manifests: Manifests) -> Iterator[str]:
