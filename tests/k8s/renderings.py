@@ -59,16 +59,19 @@ def fill_in(k8s: Path) -> None:
     ingress.write_text(ingress.read_text().replace("TRUSTED_PROXIES=CHANGE-ME", PROXIES))
 
 
-def render_with(k8s: Path, what: str, components: Sequence[str]) -> str:
-    """Render ``what`` of a copy of ``deploy/k8s`` as somebody does who adds components in a folder of their own."""
-    if not components:
+def render_with(k8s: Path, what: str, components: Sequence[str], settings: Sequence[str] = ()) -> str:
+    """Render ``what`` of a copy of ``deploy/k8s`` as somebody does who adds to it in a folder of their own."""
+    if not (components or settings):
         return render(k8s / what)
     own = k8s.with_name("own")
     own.mkdir(exist_ok=True)
-    kustomization = {
+    kustomization: dict[str, object] = {
         "resources": [os.path.relpath(k8s / what, own)],
         "components": [f"../{k8s.name}/components/{component}" for component in components],
     }
+    if settings:
+        kustomization["namespace"] = "ordermesh"
+        kustomization["configMapGenerator"] = [{"name": "ordermesh-settings", "literals": list(settings)}]
     (own / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return render(own)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.k8s.manifests import MESH, Manifests, pod_of, quantity
 from tests.k8s.renderings import RENDERINGS, rendering
-from tests.k8s.rules import environment, pods, references, scaling
+from tests.k8s.rules import environment, pods, references, scaling, settings
 
 Rule = Callable[[Manifests], Iterator[str]]
 
@@ -35,6 +35,7 @@ RULES: list[Rule] = [
     references.ingresses,
     references.secrets_have_no_values,
     environment.keys,
+    settings.settings,
     environment.starts,
     environment.ports_and_names,
     environment.ends_in_time,
@@ -187,6 +188,17 @@ FAULTS: dict[str, tuple[Rule, Callable[[Manifests], Any]]] = {
         lambda m: thing(m, "Secret", "ordermesh-secrets").update(data={}),
     ),
     "a key that nobody reads": (environment.keys, lambda m: set_env(m, "ORDER_LIMIT", value="1")),
+    "a port that anybody may set": (settings.settings, lambda m: set_env(m, "GRPC_PORT")),
+    "a secret that nothing tells": (settings.settings, lambda m: set_env(m, "SERVICE_CLIENT_SECRET")),
+    "a secret that anybody may set": (
+        settings.settings,
+        lambda m: set_env(m, "CORS_ORIGINS", valueFrom=secret_key("CORS_ORIGINS")),
+    ),
+    "a container that takes no settings": (settings.settings, lambda m: container(m).pop("envFrom")),
+    "settings that must be there": (
+        settings.settings,
+        lambda m: container(m)["envFrom"][0]["configMapRef"].update(optional=False),
+    ),
     "a missing key": (environment.starts, lambda m: set_env(m, "AWS_SQS_QUEUE_URL")),
     "a missing store": (environment.starts, lambda m: set_env(m, "REDIS_URL")),
     "a wrong value": (environment.starts, lambda m: set_env(m, "HOLD_SECONDS", value="-1")),

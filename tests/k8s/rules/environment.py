@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 from chassis.config import ConfigError, Environment
@@ -11,6 +12,7 @@ from deploy.cluster.make_secrets import AWS_KEYS, missing
 from deploy.cluster.watch_aws import Provisions
 from deploy.cluster.watch_seed import Seeds
 from tests.k8s.manifests import Container, Manifests
+from tests.k8s.rules.settings import FROM_SETTINGS
 from tests.test_environment import PROCESSES, keys_read_by
 
 MARGIN_SECONDS = 5.0
@@ -37,10 +39,15 @@ MADE = {
 """What the Secret has when somebody has filled it in."""
 
 
-def told(manifests: Manifests, container: Container, made: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The environment of a container, as a kubelet would make it with a Secret of ``made``; files are in ``folder``."""
+def told(
+    manifests: Manifests, container: Container, made: Mapping[str, str], settings: Mapping[str, str], folder: Path
+) -> dict[str, str]:
+    """The environment of a container, as a kubelet would make it.
+
+    The Secret has ``made``, its files are in ``folder``, and ``ordermesh-settings`` has ``settings``.
+    """
     paths = container.secret_paths()
-    values: dict[str, str] = {}
+    values = dict(settings) if FROM_SETTINGS in container.spec.get("envFrom", []) else {}
     for key, entry in container.env.items():
         source = entry.get("valueFrom", {})
         if "configMapKeyRef" in source:
@@ -72,13 +79,18 @@ def reader(container: Container) -> Any:
     }.get(command)
 
 
-def configured(manifests: Manifests, container: Container, made: Mapping[str, str] = MADE) -> Any:
-    """The configuration that the process would read, where the Secret has ``made``.
+def configured(
+    manifests: Manifests,
+    container: Container,
+    made: Mapping[str, str] = MADE,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Any:
+    """The configuration that the process would read, with ``made`` in the Secret and an operator's ``settings``.
 
     :raises ConfigError: when it would not start.
     """
     with TemporaryDirectory(prefix="ordermesh-k8s-") as folder:
-        return reader(container)(told(manifests, container, made, Path(folder)))
+        return reader(container)(told(manifests, container, made, settings, Path(folder)))
 
 
 def keys(manifests: Manifests) -> Iterator[str]:
