@@ -114,7 +114,7 @@ test-faults-short: install  ## Kill, freeze, cut and lose things under load for 
 test-faults: install  ## The same for hours: SHARD=i/n runs one of n equal parts
 	@$(FAULTS) long --shard $(SHARD)
 
-test-bite: install  ## Plant ten bugs in copies of the tree, and see that the audit finds each: ONLY=name,name
+test-bite: install  ## Plant twelve bugs in copies of the tree, and see that the audit finds each: ONLY=name,name
 	@$(BIN)/python -m tests.faults.bite $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 lint: install  ## Check style, types, imports, contract and security; edits nothing

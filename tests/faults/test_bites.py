@@ -1,4 +1,4 @@
-"""The planted bugs of `make test-bite`: ten, each a patch that still applies to production code."""
+"""The planted bugs of `make test-bite`: twelve, each a patch that still applies to production code."""
 
 import re
 
@@ -9,7 +9,7 @@ from deploy.local.environments import ROOT
 from tests.faults.bite.bites import BITES, PATCHES, Bite
 from tests.faults.bite.copies import BiteError, apply_patch
 
-BUGS = 10
+BUGS = 12
 PRODUCTION = ("services/", "chassis/")
 TOUCHED = re.compile(r"^(?:---|\+\+\+) [ab]/(\S+)$", re.MULTILINE)
 CHECKS = {*Check, "QUEUE"}
@@ -18,7 +18,7 @@ CHECKS = {*Check, "QUEUE"}
 each_bite = pytest.mark.parametrize("bite", BITES, ids=lambda bite: bite.name)
 
 
-def test_there_are_ten_bugs_and_each_patch_is_one_of_them() -> None:
+def test_there_are_twelve_bugs_and_each_patch_is_one_of_them() -> None:
     names = sorted(bite.name for bite in BITES)
 
     assert len(set(names)) == BUGS

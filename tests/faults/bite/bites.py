@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tests.faults.bite.scenarios import CRASH_BEFORE_THE_WRITE, MONGOD_KILLS_AT_ONCE, RUSH
+from tests.faults.bite.scenarios import CRASH_BEFORE_THE_WRITE, MONGOD_KILLS_AT_ONCE, OUTAGE_OF_INVENTORY, RUSH
 from tests.faults.rig.scenario import Scenario
 
 PATCHES = Path(__file__).parent / "patches"
@@ -60,4 +60,8 @@ BITES: tuple[Bite, ...] = (
     Bite("caching_of_open_orders", "VERSIONS: * saw order * as * and then as *", RUSH),
     # SES takes a mail and its answer is lost: botocore asks again, and no attempt of ours says so.
     Bite("ses_retries_on", "MAILS: SES was asked * times for *, * attempts are recorded", RUSH),
+    # SES has too much to do for a moment, and the customer is never told.
+    Bite("throttled_mails_given_up", "MAILS: notification * was given up, SES does not refuse it", RUSH),
+    # Messages come and go while nobody can do them, and the queue gives them up.
+    Bite("receiving_in_an_outage", "DEAD_LETTERS: there are * dead letters, not 0", OUTAGE_OF_INVENTORY),
 )

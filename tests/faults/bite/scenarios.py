@@ -4,10 +4,12 @@ Few, because each is also run without a bug: a line that is red anyway would pro
 """
 
 import asyncio
+from contextlib import AsyncExitStack
 from random import Random
 
 from chassis.crash_points import reached_file
 from tests.faults.rig.scenario import Run, Scenario
+from tests.faults.scenarios.outages import DEPENDENCIES, backlog
 
 REST_SECONDS_MAX = 25.0
 """Longer than hold and sweep of the rig's settings. A bug that never lets the mesh rest has shown itself by then."""
@@ -20,6 +22,7 @@ SLOW_SECONDS = 0.003
 """How much longer MongoDB takes each way: what is read grows old before it is written."""
 
 LOST_ANSWERS = 0.05
+THROTTLED = 0.05
 CHANGES_OF_MIND = 0.6
 MIND_SECONDS_MAX = 0.1
 
@@ -28,6 +31,8 @@ CRASH_AT = 4
 """The so many-th order of a wave: others have their holds by then, and no order."""
 
 RECEIVES_MAX = 3
+
+OUTAGE_SECONDS = 10.0
 
 WAVE = 16
 """Orders at once just before something dies."""
@@ -38,7 +43,8 @@ async def rush(run: Run) -> None:
     run.rest_seconds_max = REST_SECONDS_MAX
     run.mesh.mongo.delay_seconds = SLOW_SECONDS
     run.mesh.aws.faults.mail_lost_answer_share = LOST_ANSWERS
-    run.shop.journal.note("fault", kind="slow MongoDB, SES loses answers")
+    run.mesh.aws.faults.mail_throttle_share = THROTTLED
+    run.shop.journal.note("fault", kind="slow MongoDB, SES loses answers and throttles")
     skus = await run.skus(3, PLENTY)
     seed = run.random.random()
     at_once = asyncio.Semaphore(CLIENTS)
@@ -87,6 +93,21 @@ async def _half_order(run: Run, skus: list[str], key: str, number: int) -> None:
         await run.shop.place(customer, {second: 2}, key)
 
 
+async def outage_of_inventory(run: Run) -> None:
+    """Inventory goes away while messages wait, and is back long before anybody would have given them up."""
+    run.rest_seconds_max = REST_SECONDS_MAX
+    run.shop.journal.note("fault", kind="outage", process="inventory")
+    (sku,) = await run.skus(1, PLENTY)
+    keys = [f"outage-{number}" for number in range(run.size)]
+    placing = asyncio.gather(*(run.shop.place(run.random.choice(run.shop.customers), {sku: 1}, key) for key in keys))
+    async with AsyncExitStack() as stack:
+        async with backlog(run, run.size // 2):
+            await placing
+            await stack.enter_async_context(DEPENDENCIES["inventory"](run.mesh))
+        await asyncio.sleep(OUTAGE_SECONDS)
+    run.figures["orders"] = len(run.shop.accepted)
+
+
 async def kill_mongod_at_once(run: Run) -> None:
     """mongod dies as soon as the first of some customers was told that the order is there."""
     run.rest_seconds_max = REST_SECONDS_MAX
@@ -114,7 +135,7 @@ async def _wave(run: Run, sku: str, wave: int) -> None:
 
 RUSH = Scenario(
     "rush",
-    "customers who change their minds, a slow MongoDB, lost answers of SES, two replicas of inventory",
+    "customers who change their minds, a slow MongoDB, an SES that loses answers and throttles, two inventories",
     "visits",
     {"short": 160},
     rush,
@@ -130,6 +151,16 @@ CRASH_BEFORE_THE_WRITE = Scenario(
     {"short": 2},
     crash_before_the_write,
     customers=CUSTOMERS,
+)
+
+OUTAGE_OF_INVENTORY = Scenario(
+    "outage-of-inventory",
+    "inventory away while messages wait",
+    "orders",
+    {"short": 40},
+    outage_of_inventory,
+    customers=CUSTOMERS,
+    dead_letters_max=0,
 )
 
 MONGOD_KILLS_AT_ONCE = Scenario(

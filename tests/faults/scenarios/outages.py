@@ -112,7 +112,7 @@ async def _outage(run: Run, name: str) -> Rest:
         nonlocal is_over
         run.shop.journal.note("fault", kind="outage", process=name)
         async with AsyncExitStack() as stack:
-            async with _backlog(run):
+            async with backlog(run, BACKLOG):
                 await stack.enter_async_context(DEPENDENCIES[name](run.mesh))
             await asyncio.sleep(OUTAGE_SECONDS)
         run.killer.fault_is_over()
@@ -124,13 +124,13 @@ async def _outage(run: Run, name: str) -> Rest:
 
 
 @asynccontextmanager
-async def _backlog(run: Run) -> AsyncIterator[None]:
-    """Messages wait, and nobody takes them until the end of the block."""
+async def backlog(run: Run, messages: int) -> AsyncIterator[None]:
+    """At least so many messages wait, and nobody takes them until the end of the block."""
     notifier = run.mesh.process("notifier")
     notifier.signal(signal.SIGSTOP)
     try:
         async with asyncio.timeout(BACKLOG_SECONDS_MAX):
-            while depths(run.mesh).waiting < BACKLOG:
+            while depths(run.mesh).waiting < messages:
                 await asyncio.sleep(LOOK_SECONDS)
         yield
     finally:
