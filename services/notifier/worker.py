@@ -188,10 +188,10 @@ class Worker:
         MESSAGES.labels("given_back").inc()
         self._forget(message)  # first: a heartbeat must not hide it again
         try:
-            async with self._changing_visibility:
+            async with self._changing_visibility, asyncio.timeout(self._limits.heartbeat_seconds):
                 await self._queue.give_back(message, delay_seconds)
-        except QueueUnavailable as error:
-            _log.warning("message is not given back, it comes by itself: %s", error.message)
+        except (QueueUnavailable, TimeoutError) as error:
+            _log.warning("message is not given back, it comes by itself: %s", _words_of(error))
 
     def _forget(self, message: Message) -> None:
         self._in_flight.pop(message.receipt, None)
@@ -199,14 +199,22 @@ class Worker:
         self._room.set()
 
     async def _keep_hidden(self) -> None:
-        """The heartbeat: what is in flight stays hidden, however long it takes."""
+        """The heartbeat: what is in flight stays hidden, however long it takes.
+
+        A call that hangs has the time of one beat, and the next one begins at once: two beats are less than the time
+        that a message stays hidden.
+        """
+        is_late = False
         while True:
-            await asyncio.sleep(self._limits.heartbeat_seconds)
-            async with self._changing_visibility:
-                try:
+            if not is_late:
+                await asyncio.sleep(self._limits.heartbeat_seconds)
+            is_late = False
+            try:
+                async with self._changing_visibility, asyncio.timeout(self._limits.heartbeat_seconds):
                     await self._queue.extend(list(self._in_flight.values()))
-                except QueueUnavailable as error:
-                    _log.warning("messages in flight are not kept hidden: %s", error.message)
+            except (QueueUnavailable, TimeoutError) as error:
+                is_late = isinstance(error, TimeoutError)
+                _log.warning("messages in flight are not kept hidden: %s", _words_of(error))
 
     async def _drain(self) -> None:
         self._gate.abandon()
@@ -218,3 +226,7 @@ class Worker:
         if unfinished:
             _log.warning("%d messages are given back unfinished", len(unfinished))
             await asyncio.wait(unfinished, timeout=GIVE_BACK_SECONDS_MAX)
+
+
+def _words_of(error: QueueUnavailable | TimeoutError) -> str:
+    return error.message if isinstance(error, QueueUnavailable) else "SQS is silent for the time of a heartbeat"
