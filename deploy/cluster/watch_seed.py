@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-import grpc
-
+from chassis.channels import open_channel
 from chassis.config import Environment, load_environment
 from chassis.logs import configure_logging
 from chassis.process import run
+from chassis.tls import Tls
 from deploy.cluster.credentials import PASSWORDS
 from deploy.cluster.seed import is_stocked, seed
 from deploy.cluster.watch import watch
+from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
+from ordermesh.inventory.v1 import inventory_service_pb2 as inventory_pb2
 
+AUTH = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
+INVENTORY = inventory_pb2.DESCRIPTOR.services_by_name["InventoryService"]
 EMAILS = ("ADMIN_EMAIL", "DEMO_EMAIL")
 
 
@@ -24,6 +28,7 @@ class Seeds:
 
     auth_address: str
     inventory_address: str
+    tls: Tls | None
     credentials: Mapping[str, str] = field(repr=False)
     operator: Mapping[str, str] = field(repr=False)
 
@@ -36,6 +41,7 @@ class Seeds:
         seeds = cls(
             auth_address=env.address("AUTH_ADDR", "dns:///localhost:50051"),
             inventory_address=env.address("INVENTORY_ADDR", "dns:///localhost:50053"),
+            tls=Tls.read(env),
             credentials={key: env.text(key) for key in (*EMAILS, *PASSWORDS)},
             operator={**inherited, "MONGO_URI": env.text("MONGO_URI")},
         )
@@ -56,8 +62,8 @@ async def watch_seed(seeds: Seeds, health_port: int) -> None:
     async def put_right() -> None:
         nonlocal is_seeded
         async with (
-            grpc.aio.insecure_channel(seeds.auth_address) as auth,
-            grpc.aio.insecure_channel(seeds.inventory_address) as inventory,
+            open_channel(seeds.auth_address, AUTH, seeds.tls) as auth,
+            open_channel(seeds.inventory_address, INVENTORY, seeds.tls) as inventory,
         ):
             is_seeded = await is_stocked(inventory) and is_seeded
             if not is_seeded:
