@@ -24,6 +24,7 @@ from deploy.local.process import Process, nothing
 from deploy.local.redis_server import redis_process
 from deploy.local.state import StateDirectory
 from deploy.local.supervisor import Supervisor
+from tests.k8s.certificates import issued
 from tests.k8s.manifests import MESH, Container, Manifests
 
 STORES = {"mongodb": 27017, "redis": 6379, "moto": 5000}
@@ -31,11 +32,12 @@ WATCHED = ("mongodb", "moto", "seed")
 """Workloads with a container of ours that says at a port whether all is right."""
 
 PATIENCE_SECONDS = 10.0
+CERTIFICATES = "certificates"
 
 
 @dataclass(frozen=True)
 class Node:
-    """A demo that runs. ``ports`` are those of its workloads and, under ``<workload>/health``, of their watchers."""
+    """A demo that runs. ``ports`` are its workloads' and, under ``<workload>/health``, of what says how they are."""
 
     stores: Supervisor
     state: StateDirectory
@@ -64,9 +66,10 @@ async def running_demo(manifests: Manifests, folder: Path) -> AsyncIterator[Node
     """Everything is started at once, and the stores last: whoever needs them waits."""
     secret = _made_secret(folder / "api")
     state = StateDirectory(folder)
-    ports = free_ports([*MESH, *STORES, *(f"{name}/health" for name in WATCHED)])
+    ports = free_ports([*MESH, *STORES, *(f"{name}/health" for name in (*WATCHED, *MESH))])
+    _write_certificates(folder / CERTIFICATES)
     async with Supervisor(state, print) as stores, Supervisor(state, print) as ours:
-        await ours.start(*_ours(manifests, ports, secret))
+        await ours.start(*_ours(manifests, ports, secret, folder / CERTIFICATES))
         await stores.start(*_stores(state, ports))
         yield Node(stores, state, ports, secret)
 
@@ -78,10 +81,20 @@ def _made_secret(folder: Path) -> dict[str, str]:
     return {key: b64decode(value).decode() for key, value in (endpoint.data or {}).items()}
 
 
-def _ours(manifests: Manifests, ports: Mapping[str, int], secret: Mapping[str, str]) -> list[Process]:
+def _write_certificates(folder: Path) -> None:
+    """As kubelets mount them, for whoever has TLS."""
+    for name, data in issued().items():
+        (folder / name).mkdir(parents=True)
+        for key, content in data.items():
+            (folder / name / key).write_text(content)
+
+
+def _ours(
+    manifests: Manifests, ports: Mapping[str, int], secret: Mapping[str, str], certificates: Path
+) -> list[Process]:
     places = _places(manifests, ports)
     return [
-        _process(manifests, container, ports, secret, places)
+        _process(manifests, container, ports, secret, places | _mounted(container, certificates))
         for container in manifests.containers()
         if container.module and container.workload != "secrets"
     ]
@@ -93,7 +106,15 @@ def _places(manifests: Manifests, ports: Mapping[str, int]) -> dict[str, str]:
     for service in manifests.of_kind("Service"):
         name = service["metadata"]["name"]
         named |= {f"{name}:{port['port']}": name for port in service["spec"]["ports"]}
-    return {place: f"{HOST}:{ports[name]}" for place, name in named.items()}
+    # A certificate has the name of a process and not this address, which so must not look like a name.
+    calls = {f"dns:///{place}": f"ipv4:{HOST}:{ports[name]}" for place, name in named.items()}
+    return calls | {place: f"{HOST}:{ports[name]}" for place, name in named.items()}
+
+
+def _mounted(container: Container, certificates: Path) -> dict[str, str]:
+    """Where each file of a certificate is, for each path of the container."""
+    paths = container.secret_paths()
+    return {path: str(certificates / secret / key) for path, (secret, key) in paths.items()}
 
 
 def _process(
@@ -110,6 +131,8 @@ def _process(
     if container.workload in MESH:
         key = "PORT" if container.workload == "gateway" else "GRPC_PORT"
         environment |= {"LISTEN_HOST": HOST, key: str(ports[container.workload])}
+        if "HEALTH_PORT" in environment:
+            environment["HEALTH_PORT"] = str(ports[f"{container.workload}/health"])
     else:
         arguments += ["--health-port", str(ports[f"{container.workload}/health"])]
     if container.workload == "mongodb":

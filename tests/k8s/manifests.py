@@ -50,11 +50,11 @@ class Container:
         for secret, item in self._secret_files():
             yield secret, item["key"], None
 
-    def secret_paths(self) -> Mapping[str, str]:
-        """The Secret's key behind each path of the container."""
+    def secret_paths(self) -> Mapping[str, tuple[str, str]]:
+        """The Secret, and the key in it, behind each path of the container."""
         mounts = {mount["name"]: mount["mountPath"] for mount in self.spec.get("volumeMounts", [])}
         return {
-            f"{mounts[volume['name']]}/{item['path']}": item["key"]
+            f"{mounts[volume['name']]}/{item['path']}": (volume["secret"]["secretName"], item["key"])
             for volume in self.pod.get("volumes", [])
             if "secret" in volume and volume["name"] in mounts
             for item in volume["secret"]["items"]

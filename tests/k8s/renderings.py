@@ -35,9 +35,11 @@ PROXIES = "TRUSTED_PROXIES=10.1.0.0/16"
 RENDERINGS = {
     "base": ("base", ()),
     "demo": (DEMO, ()),
-    "demo with components": (DEMO, ("grpc-clients", "ingress", "mongodb-storage", "otel")),
+    "demo with tls": (DEMO, ("tls",)),
+    "demo with components": (DEMO, ("grpc-clients", "ingress", "mongodb-storage", "otel", "tls")),
     "aws": (AWS, ()),
-    "aws with components": (AWS, ("grpc-clients", "ingress", "keda", "otel")),
+    "aws with tls": (AWS, ("tls",)),
+    "aws with components": (AWS, ("grpc-clients", "ingress", "keda", "otel", "tls")),
 }
 """By name: what is rendered, and which components are added to it."""
 

@@ -5,7 +5,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.local.mails import received_mails
 from deploy.local.moto_server import moto_url
@@ -14,6 +16,7 @@ from tests.k8s.kubelet import WATCHED, Node, running_demo
 from tests.k8s.renderings import rendering
 
 SOON_SECONDS = 180.0
+ANSWER_SECONDS = 10.0
 AGAIN_SECONDS = 2.0
 """Whoever tries to log in more often, before the customer is there again, is limited."""
 
@@ -73,3 +76,28 @@ async def test_an_order_is_processed_and_told_whatever_the_stores_have_lost(tmp_
         await ordered(node, http)
         await node.lose_the_pod_of_mongodb()
         assert await ordered(node, http) == "PROCESSED"
+
+
+async def test_with_tls_an_order_is_processed_and_kubelets_ask_without(tmp_path: Path) -> None:
+    manifests = rendering("demo with tls")
+    services = {name: container for name, container in manifests.processes().items() if name != "gateway"}
+    async with running_demo(manifests, tmp_path) as node, httpx.AsyncClient(trust_env=False, timeout=20) as http:
+        await until_ready(node, http)
+        assert await ordered(node, http) == "PROCESSED"
+
+        for name, container in services.items():
+            for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+                asked = container.spec[kind]["grpc"]["service"]
+                assert await _probe(node.ports[f"{name}/health"], asked) is health_pb2.HealthCheckResponse.SERVING
+            assert await _probe(node.ports[name], "") is grpc.StatusCode.UNAVAILABLE
+
+
+async def _probe(port: int, service: str) -> Any:
+    """What a kubelet hears, which has no certificate: a state of health, or the code of the failure."""
+    async with grpc.aio.insecure_channel(f"{HOST}:{port}") as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=service), timeout=ANSWER_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+        return answer.status

@@ -31,6 +31,17 @@ def test_nobody_can_ask_the_node_for_its_credentials() -> None:
     assert not [way for way in ways(rendering("aws")) if way.callee == METADATA.name]
 
 
+def test_nobody_but_a_kubelet_asks_for_health_in_plaintext() -> None:
+    ports = {
+        container.ports["health"]
+        for container in rendering("aws with tls").processes().values()
+        if "health" in container.ports
+    }
+
+    assert len(ports) == 1
+    assert not [way for way in ways(rendering("aws with tls")) if way.port in map(str, ports)]
+
+
 def test_a_way_is_open_only_when_both_sides_allow_it() -> None:
     closed = Manifests(deepcopy(rendering("demo").objects))
     policy = closed.named("NetworkPolicy", "inventory")

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.k8s.certificates import KEYS
 from tests.k8s.manifests import MESH, Manifests, pod_of, quantity
 from tests.k8s.renderings import RENDERINGS, rendering
-from tests.k8s.rules import environment, pods, references, scaling, settings
+from tests.k8s.rules import environment, pods, references, scaling, settings, tls
 
 Rule = Callable[[Manifests], Iterator[str]]
 
@@ -42,6 +43,9 @@ RULES: list[Rule] = [
     environment.identities,
     environment.secrets_are_made,
     environment.databases_apart,
+    tls.tls,
+    tls.probes_in_plaintext,
+    tls.readable_secrets,
 ]
 
 
@@ -84,6 +88,16 @@ def secret_files(manifests: Manifests) -> Any:
     """What is mounted of the Secret, by its name as a file."""
     (volume,) = (volume for volume in pod(manifests)["volumes"] if volume["name"] == "secrets")
     return {item["path"]: item for item in volume["secret"]["items"]}
+
+
+def without_tls(manifests: Manifests) -> None:
+    for key in KEYS.values():
+        set_env(manifests, key)
+
+
+def tls_volume(manifests: Manifests) -> Any:
+    (volume,) = (volume for volume in pod(manifests)["volumes"] if volume["name"] == "tls")
+    return volume["secret"]
 
 
 def secret_key(key: str) -> Any:
@@ -224,6 +238,29 @@ FAULTS_ON_AWS: dict[str, tuple[Rule, Callable[[Manifests], Any]]] = {
         references.scaled_objects,
         lambda m: thing(m, "ScaledObject", "notifier")["spec"]["triggers"][0]["metadata"].update(queueURL="another"),
     ),
+    "one without TLS": (tls.tls, without_tls),
+    "h2c that is encrypted": (
+        tls.tls,
+        lambda m: thing(m, "Service", "orders")["spec"]["ports"][0].update(appProtocol="kubernetes.io/h2c"),
+    ),
+    "a probe that would have to speak TLS": (
+        tls.probes_in_plaintext,
+        lambda m: container(m)["readinessProbe"]["grpc"].update(port=50052),
+    ),
+    "somebody else's certificate": (
+        environment.identities,
+        lambda m: tls_volume(m).update(secretName="auth-tls"),
+    ),
+    "a certificate that nobody makes": (
+        environment.secrets_are_made,
+        lambda m: tls_volume(m).update(secretName="order-tls"),
+    ),
+    "a certificate that is not where it is looked for": (
+        environment.starts,
+        lambda m: tls_volume(m)["items"][0].update(path="cert.pem"),
+    ),
+    "a key that only root reads": (tls.readable_secrets, lambda m: pod(m)["securityContext"].pop("fsGroup")),
+    "a key that everybody reads": (tls.readable_secrets, lambda m: tls_volume(m).pop("defaultMode")),
     "a host without a certificate": (
         references.ingresses,
         lambda m: thing(m, "Ingress", "gateway")["spec"]["rules"][0].update(host="shop.example.com"),

@@ -11,6 +11,7 @@ from chassis.server import GIVE_BACK_SECONDS
 from deploy.cluster.make_secrets import AWS_KEYS, missing
 from deploy.cluster.watch_aws import Provisions
 from deploy.cluster.watch_seed import Seeds
+from tests.k8s.certificates import KEYS, asked_for, issued
 from tests.k8s.manifests import Container, Manifests
 from tests.k8s.rules.settings import FROM_SETTINGS
 from tests.test_environment import PROCESSES, keys_read_by
@@ -24,6 +25,8 @@ ROTATING = ("JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS", "JWT_REFRESH_SECRET_PREVIO
 STORES = ("MONGO_URI", "REDIS_URL")
 METRICS = "METRICS_PORT"
 
+SECRET = "ordermesh-secrets"
+
 MONGO_URIS = {name: f"{name.upper()}_MONGO_URI" for name in ("auth", "inventory", "orders", "notifier")}
 """Each service has a user of its own in MongoDB, with rights on its own database."""
 
@@ -36,7 +39,7 @@ MADE = {
     },
     "REDIS_URL": "rediss://redis.example.com:6379/0",
 }
-"""What the Secret has when somebody has filled it in."""
+"""What the Secret has when somebody has filled it in. Certificates are in others."""
 
 
 def told(
@@ -58,11 +61,15 @@ def told(
             values[key] = f"its {source['fieldRef']['fieldPath']}"
         elif entry["value"] in paths:
             file = folder / key
-            file.write_text(made[paths[entry["value"]]])
+            file.write_text(_content(*paths[entry["value"]], made))
             values[key] = str(file)
         else:
             values[key] = entry["value"]
     return values
+
+
+def _content(secret: str, key: str, made: Mapping[str, str]) -> str:
+    return made[key] if secret == SECRET else issued()[secret][key]
 
 
 def reader(container: Container) -> Any:
@@ -125,6 +132,8 @@ def ports_and_names(manifests: Manifests) -> Iterator[str]:
     for name, container in manifests.processes().items():
         config = configured(manifests, container)
         listens = {"http": config.port} if name == "gateway" else {"grpc": config.server.grpc_port}
+        if name != "gateway" and config.server.health_port is not None:
+            listens["health"] = config.server.health_port
         if METRICS in keys_read_by(PROCESSES[name]):
             listens["metrics"] = int(manifests.config()[METRICS])
         if container.ports != listens:
@@ -148,12 +157,13 @@ def ends_in_time(manifests: Manifests) -> Iterator[str]:
 
 
 def identities(manifests: Manifests) -> Iterator[str]:
-    """Each process has its own secret and nobody else's, and signing secrets are auth's alone."""
+    """Each process has its own secrets and certificate and nobody else's, and signing secrets are auth's alone."""
     for container in manifests.containers():
-        allowed = SECRETS_OF.get(container.workload, set())
-        for _, key, _ in container.secret_keys():
-            if key not in allowed:
-                yield f"{container.name} is given {key}"
+        allowed = {(SECRET, key) for key in SECRETS_OF.get(container.workload, ())}
+        allowed |= {(f"{container.workload}-tls", key) for key in KEYS}
+        for secret, key, _ in container.secret_keys():
+            if (secret, key) not in allowed:
+                yield f"{container.name} is given {key} of {secret}"
 
 
 def databases_apart(manifests: Manifests) -> Iterator[str]:
@@ -165,7 +175,7 @@ def databases_apart(manifests: Manifests) -> Iterator[str]:
         if "MONGO_URI" not in {key.removesuffix("_FILE") for key in container.env}:
             continue
         file = container.env.get("MONGO_URI_FILE", {}).get("value", "")
-        user = container.secret_paths().get(file)
+        _, user = container.secret_paths().get(file, (None, None))
         if user is None:
             yield f"{container.name} has its user in MongoDB from no Secret"
         elif user in users:
@@ -186,9 +196,11 @@ SECRETS_OF: Mapping[str, set[str]] = {
 
 
 def secrets_are_made(manifests: Manifests) -> Iterator[str]:
-    """Every key of the demo's Secret that must be there is one that the Job makes."""
-    made = {*missing({}), *ROTATING} if manifests.named("Job", "secrets") else set(MADE)
+    """Every key of the demo's Secret that must be there is one that the Job makes; certificates cert-manager makes."""
+    keys_of_secret = {*missing({}), *ROTATING} if manifests.named("Job", "secrets") else set(MADE)
+    made = {(SECRET, key) for key in keys_of_secret}
+    made |= {(secret, key) for secret in asked_for() for key in KEYS}
     for container in manifests.containers():
         for secret, key, _ in container.secret_keys():
-            if secret != "ordermesh-secrets" or key not in made:
+            if (secret, key) not in made:
                 yield f"{container.name} waits for {key} of {secret} for ever"
