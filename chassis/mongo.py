@@ -143,26 +143,30 @@ class _Heard(ServerHeartbeatListener):
         self.hellos.pop(event.connection_id, None)
 
 
-async def require_replica_set(database: Database) -> None:
-    """Make sure that the server can keep what it acknowledges.
+async def require_replica_set(config: MongoConfig) -> None:
+    """Make sure that the server can keep what it acknowledges, and knows sessions; to be done before it is used.
+
+    It is asked over connections of their own. One to a member that has just been started, and does not say yet that
+    it knows sessions, never learns of it: nothing in the driver asks again, and the pool keeps it.
 
     :raises ConfigError: when it refuses our credentials, when it is of another replica set than the URI
         says, and for a standalone server: it has no transactions, and one that is killed may lose
         acknowledged writes (SERVER-139311).
     """
-    expected = database.client.options.replica_set_name
-    try:
-        hello = await database.client.admin.command("hello")
-        await database.list_collection_names()
-    except OperationFailure as error:
-        if error.code in _REFUSED_CODES:
-            raise ConfigError("MONGO_URI: MongoDB refuses the user or the password in it") from error
-        raise
-    except ServerSelectionTimeoutError as error:
-        for heard in _heard(database):
-            _require_set(heard, expected, error)
-        raise
-    _require_set(hello, expected)
+    async with open_database(config) as database, database.client.start_session() as session:
+        expected = database.client.options.replica_set_name
+        try:
+            hello = await database.client.admin.command("hello")
+            await database.list_collection_names(session=session)
+        except OperationFailure as error:
+            if error.code in _REFUSED_CODES:
+                raise ConfigError("MONGO_URI: MongoDB refuses the user or the password in it") from error
+            raise
+        except ServerSelectionTimeoutError as error:
+            for heard in _heard(database):
+                _require_set(heard, expected, error)
+            raise
+        _require_set(hello, expected)
 
 
 def _require_set(hello: Mapping[str, Any], expected: str | None, cause: Exception | None = None) -> None:

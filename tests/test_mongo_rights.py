@@ -64,9 +64,14 @@ async def _add_users(port: int) -> None:
 
 
 @pytest.fixture
-async def database(mongo_port: int, service: str) -> AsyncIterator[Database]:
+def config(mongo_port: int, service: str) -> MongoConfig:
     uri = f"mongodb://{service}:{PASSWORD}@{HOST}:{mongo_port}/?replicaSet={REPLICA_SET}&authSource={service}"
-    async with open_database(MongoConfig(uri, service)) as database:
+    return MongoConfig(uri, service)
+
+
+@pytest.fixture
+async def database(config: MongoConfig) -> AsyncIterator[Database]:
+    async with open_database(config) as database:
         yield database
 
 
@@ -109,8 +114,8 @@ WORK: dict[str, Callable[[Database], Any]] = {
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_its_own_database_is_enough(database: Database, service: str) -> None:
-    await require_replica_set(database)
+async def test_its_own_database_is_enough(config: MongoConfig, database: Database, service: str) -> None:
+    await require_replica_set(config)
 
     await WORK[service](database)
 

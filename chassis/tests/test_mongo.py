@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from pymongo.errors import ConnectionFailure
 
+from chassis.background import retry_until_done
 from chassis.config import ConfigError
 from chassis.mongo import MONGO_DOWN, Database, MongoConfig, open_database, require_replica_set
 from deploy.local.binaries import find_mongod
@@ -45,14 +46,13 @@ def opened(uri: str) -> AbstractAsyncContextManager[Database]:
 
 async def refusal(uri: str) -> Exception:
     """Why a service with this URI does not start now."""
-    async with opened(uri) as database:
-        with pytest.raises((ConfigError, ConnectionFailure)) as caught:
-            await require_replica_set(database)
+    with pytest.raises((ConfigError, *MONGO_DOWN)) as caught:
+        await require_replica_set(MongoConfig(uri, "orders"))
     return caught.value
 
 
-async def test_a_replica_set_of_one_is_enough(database: Database) -> None:
-    await require_replica_set(database)
+async def test_a_replica_set_of_one_is_enough(mongo_uri: str) -> None:
+    await require_replica_set(MongoConfig(mongo_uri, "orders"))
 
 
 async def test_a_standalone_mongod_is_refused_by_name(tmp_path: Path) -> None:
@@ -89,6 +89,22 @@ async def test_a_replica_set_that_is_not_initiated_yet_is_waited_for(tmp_path: P
         refusals = await asyncio.gather(*(refusal(uri) for uri in uris))
 
     assert [isinstance(error, MONGO_DOWN) for error in refusals] == [True, True]
+
+
+async def test_a_service_that_waited_for_a_replica_set_can_use_sessions_then(tmp_path: Path) -> None:
+    """A connection that was opened before the set was there never learns that there are sessions."""
+    async with bare_mongod(tmp_path, "--replSet", "rs0") as address:
+        config = MongoConfig(f"mongodb://{address}/?directConnection=true", "orders")
+        async with open_database(config) as database:
+            too_early = await refusal(config.uri)
+            async with opened(config.uri) as other:
+                await other.client.admin.command("replSetInitiate")
+            await retry_until_done("the set", partial(require_replica_set, config), MONGO_DOWN)
+
+            async with database.client.start_session() as session:
+                await database["orders"].find_one({}, session=session)
+
+    assert isinstance(too_early, MONGO_DOWN)
 
 
 async def test_a_server_that_is_away_is_waited_for() -> None:

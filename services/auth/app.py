@@ -106,7 +106,7 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
                 services=[service_of(servicer)],
                 verifier=TokenVerifier(LocalKeys(keys), clock, revocations),
                 prepare=[
-                    ("MongoDB", partial(require_replica_set, database)),
+                    ("MongoDB", partial(require_replica_set, config.mongo)),
                     ("the indexes of users and sessions", store.create_indexes),
                 ],
                 loops=[("announcements", announcer.run), ("limits", rates.keep_settled)],
@@ -117,8 +117,8 @@ async def open_auth(config: AuthConfig) -> AsyncIterator[Application]:
 @asynccontextmanager
 async def open_store(config: MongoConfig) -> AsyncIterator[AuthStore]:
     """The store alone, ready to be used: what the operator's commands need."""
+    await require_replica_set(config)
     async with open_database(config) as database:
-        await require_replica_set(database)
         store = around(MongoStore(database), STORE_PORT)
         await store.create_indexes()
         yield store

@@ -53,7 +53,7 @@ async def open_inventory(config: InventoryConfig) -> AsyncIterator[Application]:
                 services=[build_inventory(store, writer, clock, config.hold_seconds)],
                 verifier=TokenVerifier(keys, clock, revocations),
                 prepare=[
-                    ("the database", partial(require_replica_set, database)),
+                    ("the database", partial(require_replica_set, config.mongo)),
                     ("indexes", store.create_indexes),
                     ("auth", keys.fetch),
                 ],

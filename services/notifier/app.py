@@ -141,7 +141,7 @@ async def open_notifier(config: NotifierConfig) -> AsyncIterator[Application]:
             services=[build_notifier(store, letters, redriver, clock)],
             verifier=TokenVerifier(keys, clock, revocations),
             prepare=[
-                ("the database", partial(require_replica_set, database)),
+                ("the database", partial(require_replica_set, config.mongo)),
                 ("indexes", store.create_indexes),
                 ("indexes", letters.create_indexes),
                 ("indexes", failures.create_indexes),

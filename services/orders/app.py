@@ -95,7 +95,7 @@ async def open_orders(config: OrdersConfig) -> AsyncIterator[Application]:
             services=[build_orders(store, stock, cache, relay, watchers, clock)],
             verifier=TokenVerifier(keys, clock, revocations),
             prepare=[
-                ("the database", partial(require_replica_set, database)),
+                ("the database", partial(require_replica_set, config.mongo)),
                 ("indexes", store.create_indexes),
                 ("auth", keys.fetch),
                 ("auth", token.renew),
