@@ -13,6 +13,9 @@ from tests.faults.rig.scenario import Run
 from tests.faults.rig.shop import PASSWORD, Customer
 
 PAUSE_SECONDS = 1.0
+NEWCOMERS = 4
+"""So many at once: while auth dies again and again, most do not come far."""
+
 GENERATIONS = 3
 REFUSED_NAME = "refused"
 """SES refuses for good whoever has this in their address."""
@@ -30,7 +33,7 @@ async def chores(run: Run, load: Load, skus: Sequence[str], is_over: Callable[[]
     """All of them at once, again and again; orders while there is room for more than those of ``load``."""
     refused = await run.shop.register(REFUSED_NAME)
     jobs: list[Callable[[Random], Awaitable[None]]] = [
-        partial(accounts, run),
+        *[partial(accounts, run)] * NEWCOMERS,
         partial(stock, run),
         partial(poison, run),
         partial(dead_letters, run),
