@@ -9,7 +9,7 @@ from tests.faults.scenarios import SCENARIOS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "RELIABILITY.md"
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
-DETAILS_LEFT_OUT = frozenset({"safety looks", "safety looks that found no database", "convergence p99 seconds"})
+DETAILS_LEFT_OUT = frozenset({"convergence p99 seconds"})
 
 
 def main() -> int:
@@ -32,18 +32,29 @@ def table(results: list[Result]) -> str:
     }
     lines = ["| promise | run | findings | seen | when |", "|---|---|---|---|---|"]
     lines += [_row(shards) for shards in by_name.values() if shards]
-    last = max(results, key=lambda result: result.date)
     convergence = max(_number(result, "convergence p99 seconds") for result in results)
     missing = [name for name, shards in by_name.items() if not shards]
     lines += [
         "",
         f"Convergence after the last fault, the slowest scenario: p99 {convergence:.1f} s.",
         f"{sum(result.seconds for result in results) / 60:.0f} minutes on two cores.",
-        "Versions: " + ", ".join(f"{name} {version}" for name, version in last.versions.items()) + ".",
+        *_versions(results),
         *([f"Not run at this length yet: {', '.join(missing)}."] if missing else []),
         "",
     ]
     return "\n".join(lines)
+
+
+def _versions(results: list[Result]) -> list[str]:
+    """What ran, a line for each day on which it was something else than the day before."""
+    by_date = {result.date: dict(result.versions) for result in sorted(results, key=lambda result: result.date)}
+    told: dict[str, str] = {}
+    lines = []
+    for date, versions in by_date.items():
+        if versions != told:
+            lines.append(f"Versions on {date}: " + ", ".join(f"{name} {it}" for name, it in versions.items()) + ".")
+            told = versions
+    return lines
 
 
 def _row(shards: list[Result]) -> str:
