@@ -1,8 +1,11 @@
 """The test harness: a real server with its full chain on 127.0.0.1, and tokens that it accepts."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -13,6 +16,9 @@ from chassis.clock import SystemClock
 from chassis.mongo import Database, Document
 from chassis.server import Application, ServerConfig, Service, running_server
 from chassis.tokens import ALGORITHM, AUDIENCE, ISSUER, TICKET_TYPE, TOKEN_TYPE, TokenVerifier
+
+LOGGED_SECONDS_MAX = 10.0
+LOOK_SECONDS = 0.005
 
 TEST_SERVER = ServerConfig(
     listen_host="127.0.0.1",
@@ -108,6 +114,18 @@ async def served(
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield channel
+
+
+async def logged_calls(records: Sequence[logging.LogRecord], count: int) -> list[Mapping[str, Any]]:
+    """The fields of the lines about calls among ``records``, once there are ``count``: a line follows its answer."""
+    async with asyncio.timeout(LOGGED_SECONDS_MAX):
+        while len(lines := _calls_in(records)) < count:  # noqa: ASYNC110 - a log has no event
+            await asyncio.sleep(LOOK_SECONDS)
+    return lines
+
+
+def _calls_in(records: Sequence[logging.LogRecord]) -> list[Mapping[str, Any]]:
+    return [vars(record)["fields"] for record in records if record.name == "ordermesh.rpc"]
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import pytest
 from chassis.call import Call, current_call
 from chassis.interceptors import client as client_layer
 from chassis.server import Service
-from chassis.testing import TestIssuer, bearer, served
+from chassis.testing import TestIssuer, bearer, logged_calls, served
 from chassis.tests.part_of_auth import PartOfAuth
 from ordermesh.auth.v1 import auth_service_pb2 as pb
 from ordermesh.auth.v1 import auth_service_pb2_grpc as pb_grpc
@@ -140,7 +140,7 @@ async def test_the_log_has_the_client_also_of_a_call_that_is_refused(
     with pytest.raises(grpc.aio.AioRpcError):
         await stub.GetCurrentUser(pb.GetCurrentUserRequest(), metadata=told(THERE, issuer.service("gateway")))
 
-    lines = [vars(record)["fields"] for record in caplog.records if record.name == "ordermesh.rpc"]
+    lines = await logged_calls(caplog.records, 2)
 
     assert [(line["code"], line["client"]) for line in lines] == [("OK", HERE), ("UNAUTHENTICATED", THERE)]
 

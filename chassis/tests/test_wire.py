@@ -16,7 +16,7 @@ from pymongo.errors import ConfigurationError, ServerSelectionTimeoutError
 from chassis import errors
 from chassis.call import caller
 from chassis.server import Service
-from chassis.testing import TestIssuer, bearer, served
+from chassis.testing import TestIssuer, bearer, logged_calls, served
 from chassis.tests.part_of_auth import PartOfAuth
 from ordermesh.auth.v1 import auth_service_pb2 as auth_pb2
 from ordermesh.auth.v1 import auth_service_pb2_grpc as auth_grpc
@@ -274,7 +274,7 @@ async def test_what_is_no_message_is_the_callers_mistake_and_is_logged(
     told = errors.read_details(caught.value)
     assert (caught.value.code(), told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
     assert told.violations == (errors.Violation("request", "is not a message of this method"),)
-    (line,) = (vars(record)["fields"] for record in caplog.records if record.name == "ordermesh.rpc")
+    (line,) = await logged_calls(caplog.records, 1)
     assert (line["method"], line["code"]) == ("/ordermesh.auth.v1.AuthService/Register", "INVALID_ARGUMENT")
 
 
