@@ -83,7 +83,11 @@ class Environment:
             except UnicodeDecodeError:
                 self._problem(f"{key}_FILE", "must be UTF-8")
                 return None
-        return self._values.get(key) or None
+        value = self._values.get(key) or None
+        if value is not None and not _is_utf8(value):
+            self._problem(key, "must be UTF-8")
+            return None
+        return value
 
     def text(self, key: str, default: str | None = None) -> str:
         """The text of a key."""
@@ -162,3 +166,8 @@ class Environment:
 
     def _problem(self, key: str, what: str) -> None:
         self._problems.append(f"{key} {what}")
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether the environment's bytes were: Python keeps others as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -194,6 +194,14 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     assert problems_of(env) == "JWT_SECRET_FILE must be UTF-8"
 
 
+def test_a_value_that_is_no_text_is_named() -> None:
+    env = Environment({"JWT_SECRET": b"\xff\xfe".decode(errors="surrogateescape") + STRONG})
+
+    env.secret("JWT_SECRET", required=False)
+
+    assert problems_of(env) == "JWT_SECRET must be UTF-8"
+
+
 def test_an_env_file_that_is_no_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_bytes(b"ORDERMESH_A=\xff\n")
     monkeypatch.chdir(tmp_path)
