@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from pymongo import AsyncMongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis.background import running
 from deploy.cluster import watch as watching
@@ -61,6 +61,8 @@ async def until_written(port: int, number: int) -> None:
                     f"mongodb://localhost:{port}/?replicaSet={SET}", serverSelectionTimeoutMS=500
                 ) as client:
                     await client.kept.things.insert_one({"_id": number})
+            except DuplicateKeyError:
+                return  # the try before was not confirmed, and did it
             except PyMongoError:
                 await asyncio.sleep(0.1)
             else:
