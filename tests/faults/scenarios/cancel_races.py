@@ -11,7 +11,7 @@ from chassis.crash_points import reached_file
 from tests.faults.rig.scenario import Run, Scenario
 
 AT_ONCE = 20
-RACES_A_CRASH = 25
+RACES_A_CRASH = 10
 DELAY_SECONDS_MAX = 0.5
 """About how long it takes until a worker begins: each side is to win sometimes."""
 

@@ -33,7 +33,7 @@ async def chores(run: Run, load: Load, skus: Sequence[str], is_over: Callable[[]
     """All of them at once, again and again; orders while there is room for more than those of ``load``."""
     refused = await run.shop.register(REFUSED_NAME)
     jobs: list[Callable[[Random], Awaitable[None]]] = [
-        *[partial(accounts, run)] * NEWCOMERS,
+        *[partial(accounts, run), partial(passwords, run)] * NEWCOMERS,
         partial(stock, run),
         partial(poison, run),
         partial(dead_letters, run),
@@ -54,9 +54,8 @@ async def chores(run: Run, load: Load, skus: Sequence[str], is_over: Callable[[]
 async def accounts(run: Run, random: Random) -> None:
     """Register, log in with an old hash, refresh, and use a refresh token that is long gone: the session ends."""
     shop, anybody = run.shop, Customer("nobody", "")
-    email = f"newcomer-{random.randrange(10**12)}@example.com"
-    account = {"email": email, "password": PASSWORD}
-    await shop.ask("POST", "/api/auth/register", anybody, account)
+    account = await _registered(run, random)
+    email = account["email"]
     async with open_databases(run.mesh.mongo_uri) as databases:
         await databases["auth"]["users"].update_one({"email": email}, {"$set": {"password_hash": WEAK.hash(PASSWORD)}})
     answer = await shop.ask("POST", "/api/auth/login", anybody, account)
@@ -66,6 +65,23 @@ async def accounts(run: Run, random: Random) -> None:
         answer = await shop.ask("POST", "/api/auth/refresh", anybody, {"refreshToken": tokens[-1]})
     if tokens:
         await shop.ask("POST", "/api/auth/refresh", anybody, {"refreshToken": tokens[0]})
+
+
+async def passwords(run: Run, random: Random) -> None:
+    """Register, log in, change the password, and log out everywhere."""
+    shop, newcomer = run.shop, Customer("newcomer", "")
+    account = await _registered(run, random)
+    answer = await shop.ask("POST", "/api/auth/login", newcomer, account)
+    newcomer.token = answer.body.get("accessToken", "")
+    change = {"oldPassword": account["password"], "newPassword": f"{PASSWORD} staple"}
+    await shop.ask("POST", "/api/auth/password", newcomer, change)
+    await shop.ask("POST", "/api/auth/logout-all", newcomer, {})
+
+
+async def _registered(run: Run, random: Random) -> dict[str, str]:
+    account = {"email": f"newcomer-{random.randrange(10**12)}@example.com", "password": PASSWORD}
+    await run.shop.ask("POST", "/api/auth/register", Customer("nobody", ""), account)
+    return account
 
 
 async def stock(run: Run, random: Random) -> None:
