@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from chassis.clock import SystemClock
+from chassis.errors import ErrorDetails, read_details
 from chassis.mongo import Database, Document
 from chassis.server import Application, ServerConfig, Service, running_server
 from chassis.tokens import ALGORITHM, AUDIENCE, ISSUER, TICKET_TYPE, TOKEN_TYPE, TokenVerifier
@@ -114,6 +115,19 @@ async def served(
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield channel
+
+
+async def refused(call: Awaitable[object], code: grpc.StatusCode, reason: str) -> ErrorDetails:
+    """The details of the error that ``call`` must end with."""
+    error = None
+    try:
+        await call
+    except grpc.aio.AioRpcError as caught:
+        error = caught
+    assert error is not None, f"the call was not refused with {reason}"
+    details = read_details(error)
+    assert (error.code(), details.reason) == (code, reason)
+    return details
 
 
 async def logged_calls(records: Sequence[logging.LogRecord], count: int) -> list[Mapping[str, Any]]:

@@ -1,11 +1,7 @@
-"""Calls of inventory as admins and orders make them, and their refusals."""
+"""Calls of inventory as admins and orders make them."""
 
 from typing import Any
 
-import grpc
-import pytest
-
-from chassis.errors import read_details
 from chassis.testing import TestIssuer, bearer
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.types.v1.money_pb2 import Money
@@ -28,12 +24,3 @@ async def reserve(stub: Any, order_id: str, *lines: tuple[str, int], fingerprint
     wanted = [pb.Line(sku=sku, quantity=quantity) for sku, quantity in lines]
     request = pb.ReserveStockRequest(order_id=order_id, fingerprint=fingerprint, lines=wanted)
     return await stub.ReserveStock(request, metadata=ORDERS)
-
-
-async def refused(call: Any, code: grpc.StatusCode, reason: str) -> Any:
-    """The details of the error that ``call`` must end with."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    details = read_details(caught.value)
-    assert (caught.value.code(), details.reason) == (code, reason)
-    return details

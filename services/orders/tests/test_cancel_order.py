@@ -7,12 +7,13 @@ import grpc
 import pytest
 from pymongo.errors import AutoReconnect
 
+from chassis.testing import refused
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.orders.order import StockDebt
 from services.orders.relay import Relay
 from services.orders.store import OrderStore
 from services.orders.tests.fakes import FakeQueue, FakeStock
-from services.orders.tests.wire import LAMPS_2, Stub, refused, wanted
+from services.orders.tests.wire import LAMPS_2, Stub, wanted
 
 
 async def test_a_cancelled_order_gives_its_stock_back(

@@ -7,13 +7,13 @@ import grpc
 import pytest
 
 from chassis.errors import read_details
-from chassis.testing import ManualClock
+from chassis.testing import ManualClock, refused
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.orders.order import Line, fingerprint_of, order_id_of
 from services.orders.relay import Relay
 from services.orders.store import OrderStore
 from services.orders.tests.fakes import FakeQueue, FakeStock
-from services.orders.tests.wire import LAMPS_2, Stub, refused, wanted
+from services.orders.tests.wire import LAMPS_2, Stub, wanted
 
 
 async def test_an_order_is_placed_with_its_stock_held(

@@ -6,11 +6,11 @@ import grpc
 import pytest
 
 from chassis import pages
-from chassis.testing import ManualClock
+from chassis.testing import ManualClock, refused
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.orders.cache import MemoryCache
 from services.orders.tests.fakes import FakeStock
-from services.orders.tests.wire import LAMPS_2, Stub, refused, wanted
+from services.orders.tests.wire import LAMPS_2, Stub, wanted
 
 
 async def test_owners_and_admins_see_an_order_and_nobody_else(stub: Stub, ada: Any, bob: Any, admin: Any) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import grpc
 
+from chassis.testing import refused
 from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.orders.cache import MemoryCache
 from services.orders.tests.fakes import FakeStock
-from services.orders.tests.wire import LAMPS_2, Stub, refused, wanted
+from services.orders.tests.wire import LAMPS_2, Stub, wanted
 
 
 async def test_a_processed_order_is_sold_and_cached(

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from chassis.testing import refused
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
-from services.inventory.tests.calls import ADMIN, create, refused
+from services.inventory.tests.calls import ADMIN, create
 
 if TYPE_CHECKING:
     from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub

@@ -6,10 +6,10 @@ import grpc
 import pytest
 
 from chassis.pages import PAGE_SIZE_MAX
-from chassis.testing import bearer
+from chassis.testing import bearer, refused
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.types.v1.money_pb2 import Money
-from services.inventory.tests.calls import ADMIN, EUR_25, create, issuer, refused
+from services.inventory.tests.calls import ADMIN, EUR_25, create, issuer
 
 if TYPE_CHECKING:
     from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub

@@ -10,14 +10,14 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from chassis.errors import RETRY_SECONDS_DEFAULT
-from chassis.testing import TEST_SERVER, ManualClock, served
+from chassis.testing import TEST_SERVER, ManualClock, refused, served
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from services.inventory.app import build_inventory
 from services.inventory.memory_store import MemoryStore
 from services.inventory.reserve_stock import EXPIRE_GROUP_MAX, expire_holds, expire_overdue
 from services.inventory.store import InventoryStore
-from services.inventory.tests.calls import ADMIN, FINGERPRINT, ORDERS, create, issuer, refused, reserve
+from services.inventory.tests.calls import ADMIN, FINGERPRINT, ORDERS, create, issuer, reserve
 from services.inventory.writer import WAITING_MAX, Writer
 
 if TYPE_CHECKING:
