@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 
 import pytest
 from prometheus_client import REGISTRY
@@ -44,11 +45,11 @@ class LettersThatLoseAMark(MemoryDeadLetters):
 
     marks_lost = 1
 
-    async def mark_redriven(self, lease: RedriveLease, redrive_message_id: str, now: object) -> bool:
+    async def mark_redriven(self, lease: RedriveLease, redrive_message_id: str, now: datetime) -> bool:
         if self.marks_lost:
             self.marks_lost -= 1
             raise DependencyDown(Dependency.DATABASE, "does not answer")
-        return await super().mark_redriven(lease, redrive_message_id, now)  # type: ignore[arg-type] # handed through
+        return await super().mark_redriven(lease, redrive_message_id, now)
 
 
 @pytest.fixture

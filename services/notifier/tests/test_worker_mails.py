@@ -1,10 +1,13 @@
 """Each message ends with its customer told, whatever crashes, ends or is lost on the way."""
 
+from datetime import datetime
+
 import pytest
 
 from services.notifier.errors import Dependency, DependencyDown, MailRefused, OrderRefused
 from services.notifier.memory_store import MemoryStore
 from services.notifier.notification import Kind, Lease, State
+from services.notifier.store import Claim
 from services.notifier.tests.scene import Scene
 from services.notifier.tests.troubles import SES_IS_SLOW
 
@@ -14,11 +17,11 @@ class FlakyStore(MemoryStore):
 
     marks_lost = 1
 
-    async def mark_sent(self, lease: Lease, message_id: str, now: object) -> bool:
+    async def mark_sent(self, lease: Lease, message_id: str, now: datetime) -> bool:
         if self.marks_lost:
             self.marks_lost -= 1
             raise DependencyDown(Dependency.DATABASE, "does not answer")
-        return await super().mark_sent(lease, message_id, now)  # type: ignore[arg-type] # handed through
+        return await super().mark_sent(lease, message_id, now)
 
 
 @pytest.mark.parametrize("outcome", Kind)
@@ -90,12 +93,12 @@ async def test_after_a_crash_between_sending_and_marking_the_lease_decides_when_
 
 async def test_a_lease_that_ends_too_soon_sends_nothing(scene: Scene) -> None:
     class SlowStore(MemoryStore):
-        async def claim(self, lease: Lease, now: object) -> object:  # type: ignore[override] # a slow database
-            claim = await super().claim(lease, now)  # type: ignore[arg-type]
+        async def claim(self, lease: Lease, now: datetime) -> Claim:
+            claim = await super().claim(lease, now)
             scene.clock.advance(9.5)
             return claim
 
-    scene.store = SlowStore()  # type: ignore[assignment]
+    scene.store = SlowStore()
     message_id = await scene.place("o-1")
 
     async with scene.working():
