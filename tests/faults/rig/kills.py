@@ -21,7 +21,7 @@ from tests.faults.rig.mesh import Mesh
 from tests.faults.rig.shop import Shop
 
 IN_FLIGHT_MIN = 5
-BUSY_SECONDS_MAX = 20.0
+BUSY_SECONDS_MAX = 10.0
 """How long a process is watched for being busy enough."""
 
 BURST = 12

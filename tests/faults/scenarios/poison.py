@@ -124,6 +124,6 @@ POISON = Scenario(
     "poison messages change nothing, are retried as often as the queue says and listed with their reason; "
     "others are not delayed by more than 5 %",
     "rounds",
-    {"short": 3, "long": 10},
+    {"short": 2, "long": 10},
     poison,
 )
