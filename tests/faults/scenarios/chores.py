@@ -100,12 +100,15 @@ async def poison(run: Run, random: Random) -> None:
 
 
 async def dead_letters(run: Run, random: Random) -> None:
-    """Look at the dead letters; send one again, delete another."""
+    """Look at the dead letters; send one again, and one that SQS does not take; delete another."""
     shop, admin = run.shop, run.shop.admin
     answer = await shop.ask("GET", "/api/dead-letters?state=DEAD", admin)
-    ids = [letter["messageId"] for letter in answer.body.get("deadLetters", ())]
-    if ids:
-        await shop.ask("POST", "/api/dead-letters/redrive", admin, {"messageIds": [random.choice(ids)]})
+    bodies = {letter["messageId"]: letter["body"] for letter in answer.body.get("deadLetters", ())}
+    if bodies:
+        ids = list(bodies)
+        not_taken = [message_id for message_id, body in bodies.items() if body == NOT_TAKEN_AGAIN]
+        redriven = {random.choice(ids), *not_taken[:1]}
+        await shop.ask("POST", "/api/dead-letters/redrive", admin, {"messageIds": sorted(redriven)})
         await shop.ask("DELETE", f"/api/dead-letters/{random.choice(ids)}", admin)
 
 
