@@ -51,12 +51,11 @@ class Kills:
     moments: list[Moment] = field(default_factory=list)
 
     def __str__(self) -> str:
-        killed = ", ".join(f"{name} {count}" for name, count in sorted(self.counted.items()))
         sizes = sorted(size for _, size in self.in_flight)
         spread = f"; in flight: least {sizes[0]}, median {sizes[len(sizes) // 2]}, most {sizes[-1]}" if sizes else ""
-        idle = f"; not counted: {sum(self.not_counted.values())}" if self.not_counted else ""
+        idle = f"; not counted: {_by_name(self.not_counted)}" if self.not_counted else ""
         frozen = f"; frozen: {sum(self.frozen.values())}" if self.frozen else ""
-        return f"{sum(self.counted.values())} kills ({killed}){spread}{idle}{frozen}"
+        return f"{sum(self.counted.values())} kills ({_by_name(self.counted)}){spread}{idle}{frozen}"
 
 
 class Killer:
@@ -183,6 +182,10 @@ async def killing(
         await killer.mesh.wait_ready()
         await asyncio.sleep(random.uniform(0.1, 1.0))
         await killer.kill(name)
+
+
+def _by_name(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
 def in_flight_of(metrics: str) -> int:
