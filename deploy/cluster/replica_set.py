@@ -55,6 +55,11 @@ async def is_counted_from_one(client: Client) -> bool:
     return int.from_bytes(election.binary[TERM_BYTES], "big") < FIRST_TERMS
 
 
+async def process_of(client: Client) -> object:
+    """What tells this start of the mongod from every other."""
+    return (await client.admin.command("hello"))["topologyVersion"]["processId"]
+
+
 async def outrank_former_sets(client: Client) -> None:
     """Raise the term of a new set to the time, beyond that of any set that was here before under its name.
 

@@ -4,7 +4,14 @@ import argparse
 
 from chassis.logs import configure_logging
 from chassis.process import run
-from deploy.cluster.replica_set import is_counted_from_one, open_member, outrank_former_sets, take_step
+from deploy.cluster.replica_set import (
+    Client,
+    is_counted_from_one,
+    open_member,
+    outrank_former_sets,
+    process_of,
+    take_step,
+)
 from deploy.cluster.watch import watch
 
 
@@ -20,18 +27,31 @@ def main(parsed: argparse.Namespace) -> None:
 
 async def watch_mongodb(address: str, set_name: str, member: str, health_port: int) -> None:
     """Keep the mongod at ``address`` the primary of a set that has it, as ``member``, alone."""
-    has_tried = False
     async with open_member(address) as client:
+        await watch("mongodb", SetOfOne(client, set_name, member).put_right, health_port)
 
-        async def put_right() -> None:
-            nonlocal has_tried
-            if not await take_step(client, set_name, member):
-                raise NoPrimaryYet(f"{member} is not the primary of {set_name} yet")
-            if not await is_counted_from_one(client):
-                has_tried = False
-            elif not has_tried:  # once: should a MongoDB not heed it, its set is as good as it can be
-                has_tried = True
-                await outrank_former_sets(client)
-                raise NoPrimaryYet(f"{member} steps down, to be elected in a later term")
 
-        await watch("mongodb", put_right, health_port)
+class SetOfOne:
+    """The set that ``client``'s mongod is to be, whatever becomes of its process and its disk meanwhile."""
+
+    def __init__(self, client: Client, set_name: str, member: str) -> None:
+        self._client = client
+        self._set_name = set_name
+        self._member = member
+        self._outranked_in: object = None
+        """The process whose set was told to outrank others."""
+
+    async def put_right(self) -> None:
+        """One round.
+
+        :raises NoPrimaryYet: when another one is needed.
+        """
+        if not await take_step(self._client, self._set_name, self._member):
+            raise NoPrimaryYet(f"{self._member} is not the primary of {self._set_name} yet")
+        if not await is_counted_from_one(self._client):
+            return
+        process = await process_of(self._client)
+        if process != self._outranked_in:  # once: should a MongoDB not heed it, its set is as good as it can be
+            self._outranked_in = process
+            await outrank_former_sets(self._client)
+            raise NoPrimaryYet(f"{self._member} steps down, to be elected in a later term")

@@ -13,8 +13,8 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis.background import running
 from deploy.cluster import watch as watching
-from deploy.cluster.replica_set import open_member
-from deploy.cluster.watch_mongodb import watch_mongodb
+from deploy.cluster.replica_set import is_counted_from_one, open_member
+from deploy.cluster.watch_mongodb import NoPrimaryYet, SetOfOne, watch_mongodb
 from deploy.local.mongod import mongod_process
 from deploy.local.ports import free_ports
 from deploy.local.process import Process
@@ -79,6 +79,15 @@ async def member_of(port: int) -> object:
         return (await client.admin.command("hello")).get("me")
 
 
+async def reason_not_yet(member: SetOfOne) -> str:
+    """Why the set is not yet what it is to be; empty when it is."""
+    try:
+        await member.put_right()
+    except (NoPrimaryYet, PyMongoError) as error:
+        return str(error)
+    return ""
+
+
 async def test_the_set_is_formed_whenever_the_pod_comes_back(state: StateDirectory, supervisor: Supervisor) -> None:
     ports = free_ports(["mongod", "moved", "health"])
     port = ports["mongod"]
@@ -105,6 +114,27 @@ async def test_the_set_is_formed_whenever_the_pod_comes_back(state: StateDirecto
         await until_written(port, 3)
         assert await numbers(port) == [3]
         assert await service.kept.things.find_one() == {"_id": 3}, "who was connected all the time finds the new set"
+
+
+async def test_a_set_that_is_gone_before_it_was_seen_in_its_later_term_is_outranked_by_the_next(
+    state: StateDirectory, supervisor: Supervisor
+) -> None:
+    port = free_ports(["mongod"])["mongod"]
+    await supervisor.start(bare(state, port))
+    async with open_member(f"127.0.0.1:{port}") as client, asyncio.timeout(SOON_SECONDS):
+        member = SetOfOne(client, SET, f"localhost:{port}")
+        while "steps down" not in await reason_not_yet(member):
+            await asyncio.sleep(0.1)
+
+        await supervisor["mongod"].stop()
+        shutil.rmtree(state.data("mongo"))
+        assert not any(state.data("mongo").iterdir())
+        supervisor["mongod"].start()
+        await supervisor["mongod"].wait_ready()
+        while await reason_not_yet(member):
+            await asyncio.sleep(0.1)
+
+        assert not await is_counted_from_one(client)
 
 
 async def test_a_member_that_does_not_find_itself_is_named_again(state: StateDirectory, supervisor: Supervisor) -> None:
