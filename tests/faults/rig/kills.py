@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from random import Random
 from time import monotonic
 
@@ -25,7 +26,7 @@ BUSY_SECONDS_MAX = 10.0
 """How long a process is watched for being busy enough."""
 
 BURST = 12
-"""Requests that only keep one process busy, made just before it is killed."""
+"""So many ask at once just before a process is killed, to keep it busy."""
 
 METRICS_SECONDS = 2.0
 LOOK_SECONDS = 0.05
@@ -73,6 +74,7 @@ class Killer:
         self._shop = shop
         self._http = http
         self._monitors = mesh.mongo.in_flight
+        self._orders = count()
 
     async def kill(self, name: str) -> bool:
         """Kill a process (SIGKILL) when it is busy enough; whether it counts. It is started again by itself.
@@ -139,7 +141,7 @@ class Killer:
             return 0
 
     async def _keep_busy(self, name: str) -> None:
-        """Requests that reach just this process, so that it is killed at work."""
+        """Requests that reach this process, so that it is killed at work."""
         ask = self._busy_work(name.partition("-")[0])
         if ask is None:
             return
@@ -160,8 +162,16 @@ class Killer:
             case "redis" if shop.accepted:
                 order_id, customer = next(iter(shop.accepted.items()))
                 return lambda: shop.look(customer, order_id)
+            case _ if shop.skus:
+                return self._order
             case _:
                 return None
+
+    async def _order(self) -> None:
+        """An order goes through all the others. Its customer does not come back for it."""
+        number = next(self._orders)
+        customer = self._shop.customers[number % len(self._shop.customers)]
+        await self._shop.place(customer, {self._shop.skus[0]: 1}, f"burst-{number}", is_patient=False)
 
 
 async def killing(

@@ -105,6 +105,8 @@ class Shop:
         self.journal = journal
         self.admin = Customer("admin", CREDENTIALS["ADMIN_EMAIL"], CREDENTIALS["ADMIN_PASSWORD"])
         self.customers: list[Customer] = []
+        self.skus: list[str] = []
+        """What is on sale, as it was put there."""
         self.in_flight: Counter[str] = Counter()
         """Requests without an answer, by gateway."""
         self.first_answers = 0
@@ -143,6 +145,7 @@ class Shop:
         body = {"sku": sku, "name": f"Item {sku}", "unitPrice": price, "initialStock": stock}
         answer = await self.definite("POST", "/api/inventory", self.admin, body)
         assert answer.status in (201, 409), answer
+        self.skus.append(sku)
 
     async def stock(self, sku: str) -> dict[str, int]:
         """available, reserved and sold."""
