@@ -113,7 +113,7 @@ REVOCATIONS = Scenario(
     "the end of a session racing its refreshes: no token works afterwards, anywhere, within 2 s; "
     "nor within 2 s of the return of a Redis that was killed",
     "races",
-    {"short": 50, "long": 2_000},
+    {"short": 100, "long": 2_000},
     revocations,
     replicas=2,
 )
