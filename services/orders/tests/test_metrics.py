@@ -24,7 +24,7 @@ from services.orders.store import OrderStore, Outbox
 from services.orders.sweep import Sweep
 from services.orders.tests.conftest import LEASE, SWEEP, SWEEP_AGE
 from services.orders.tests.fakes import FakeQueue, FakeStock
-from services.orders.tests.test_store import applied, placed
+from services.orders.tests.stored import applied, placed
 from services.orders.tests.wire import LAMPS_2, Stub, wanted
 from services.orders.watch_outbox import look
 

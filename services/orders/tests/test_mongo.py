@@ -8,7 +8,7 @@ from chassis.testing import ManualClock, collecting_scans
 from services.orders.mongo_store import MongoStore
 from services.orders.order import begin, cancel
 from services.orders.tests.conftest import LEASE, SWEEP_AGE
-from services.orders.tests.test_store import placed, processed
+from services.orders.tests.stored import placed, processed
 
 
 async def test_no_query_reads_a_whole_collection(

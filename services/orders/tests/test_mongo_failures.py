@@ -20,7 +20,7 @@ from ordermesh.orders.v1 import order_service_pb2 as pb
 from services.orders.mongo_store import MongoStore
 from services.orders.order import Status, begin, cancel, order_id_of
 from services.orders.tests.fakes import FakeStock
-from services.orders.tests.test_store import placed
+from services.orders.tests.stored import placed
 
 if TYPE_CHECKING:
     from ordermesh.orders.v1.order_service_pb2_grpc import OrderServiceAsyncStub

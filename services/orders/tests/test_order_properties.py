@@ -24,7 +24,7 @@ from services.orders.order import Move as OrderMove
 from services.orders.store import OrderStore
 from services.orders.tests.conftest import LEASE, SWEEP
 from services.orders.tests.model import ENDS, Model, values
-from services.orders.tests.test_store import placed
+from services.orders.tests.stored import placed
 
 ORDERS = ("o-1", "o-2")
 STEPS_MAX = 25

@@ -14,7 +14,7 @@ from services.orders.cache import CACHE_SECONDS, FAILURES_MAX, RedisCache
 from services.orders.memory_store import MemoryStore
 from services.orders.order import Order
 from services.orders.tests.conftest import SWEEP
-from services.orders.tests.test_store import placed, processed
+from services.orders.tests.stored import placed, processed
 
 READS = "ordermesh_orders_cache_reads_total"
 

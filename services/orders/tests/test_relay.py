@@ -12,7 +12,7 @@ from services.orders.relay import BATCH_EVENTS_MAX, BATCHES_AT_ONCE_MAX, QueueUn
 from services.orders.store import OrderStore
 from services.orders.tests.conftest import DEPTH_MAX, LEASE
 from services.orders.tests.fakes import FakeQueue
-from services.orders.tests.test_store import placed
+from services.orders.tests.stored import placed
 
 
 class SlowQueue(FakeQueue):

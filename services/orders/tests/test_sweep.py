@@ -15,8 +15,8 @@ from services.orders.store import OrderStore
 from services.orders.sweep import LOOKS_PER_SECOND_MAX, ORDERS_MAX, Sweep
 from services.orders.tests.conftest import DEPTH_MAX, LEASE, RENEW, SWEEP, SWEEP_AGE
 from services.orders.tests.fakes import FakeQueue, FakeStock
+from services.orders.tests.stored import placed
 from services.orders.tests.test_config import COMPLETE
-from services.orders.tests.test_store import placed
 from services.orders.tests.wire import LAMPS_2, Stub, wanted
 
 

@@ -26,7 +26,7 @@ from services.orders.relay import Relay
 from services.orders.store import OrderStore
 from services.orders.tests.conftest import DEPTH_MAX, LEASE, SWEEP
 from services.orders.tests.fakes import FakeQueue, FakeStock
-from services.orders.tests.test_store import applied, placed, processed
+from services.orders.tests.stored import applied, placed, processed
 from services.orders.tests.wire import LAMPS_2, Stub, wanted
 from services.orders.watchers import READ_ORDERS_MAX, UNTOLD_ORDERS_MAX, Watchers
 
