@@ -67,6 +67,14 @@ def test_a_mark_is_lost_with_whoever_was_to_make_it_right_after_the_first_mail(l
     assert windows(mail(0), mail(5), lost) == [Window.MARK]
 
 
+def test_a_sender_that_slept_for_longer_than_it_waits_gives_the_answer_up_when_it_wakes() -> None:
+    assert windows(mail(6.1), mail(11), moment(4, 6)) == [Window.ANSWER]
+
+
+def test_a_kill_is_no_freeze() -> None:
+    assert not Moment.of_kill("notifier").is_freeze_of("notifier")
+
+
 def test_whoever_froze_before_the_socket_sends_what_another_has_sent_when_it_wakes() -> None:
     assert windows(mail(10), mail(20), moment(3, 19.9)) == [Window.FROZEN]
 
@@ -80,6 +88,8 @@ def test_whoever_froze_before_the_socket_sends_what_another_has_sent_when_it_wak
         pytest.param(moment(0.2, process="orders"), id="orders-killed"),
         pytest.param(moment(0.2, 4.9, "auth"), id="auth-frozen"),
         pytest.param(moment(-9, -4), id="frozen-long-before"),
+        pytest.param(moment(-2.5, -0.6), id="awake-before-the-first-mail"),
+        pytest.param(moment(-1, 0, "orders"), id="orders-frozen"),
     ],
 )
 def test_a_repeat_that_nothing_explains_is_a_finding(other: Moment) -> None:

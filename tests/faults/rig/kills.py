@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import count
 from random import Random
 from time import monotonic
+from typing import Self
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
@@ -39,6 +40,16 @@ class Moment:
     process: str
     begin: datetime
     end: datetime
+
+    @classmethod
+    def of_kill(cls, process: str) -> Self:
+        """A kill that was just now."""
+        now = datetime.now(UTC)
+        return cls(process, now, now)
+
+    def is_freeze_of(self, service: str) -> bool:
+        """Whether it is a freeze, and of a replica of ``service``."""
+        return self.begin < self.end and self.process.partition("-")[0] == service
 
 
 @dataclass
@@ -89,7 +100,7 @@ class Killer:
                 await asyncio.sleep(0.01)
                 size = await self.in_flight(name)
             await self.mesh.process(name).kill()
-            self._note(name, datetime.now(UTC))
+            self._note(Moment.of_kill(name))
             burst.cancel()
         is_counted = size >= IN_FLIGHT_MIN
         self._shop.journal.note("fault", kind="kill", process=name, in_flight=size)
@@ -110,7 +121,7 @@ class Killer:
             await asyncio.sleep(seconds)
         finally:
             self.mesh.process(name).signal(signal.SIGCONT)
-            self._note(name, begin)
+            self._note(Moment(name, begin, datetime.now(UTC)))
 
     def fault_is_over(self) -> None:
         """Hear that a fault of another kind is over: whatever it left is settled soon after this."""
@@ -128,9 +139,9 @@ class Killer:
             case _:
                 return await self._of_service(name)
 
-    def _note(self, name: str, begin: datetime) -> None:
+    def _note(self, moment: Moment) -> None:
         self.fault_is_over()
-        self.done.moments.append(Moment(name, begin, datetime.now(UTC)))
+        self.done.moments.append(moment)
 
     async def _of_service(self, name: str) -> int:
         url = f"http://{HOST}:{self.mesh.metrics_ports[name]}/metrics"

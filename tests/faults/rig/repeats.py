@@ -1,6 +1,7 @@
 """Mails that repeat, and why each may: there are two windows, and the first has two sides.
 
-SES accepted the mail, and nobody heard of it: its answer was lost, or whoever was to mark it died or froze before that.
+SES accepted the mail, and nobody heard of it: its answer was lost, or given up at once by a sender that had slept for
+longer than it waits, or whoever was to mark the mail died or froze before that.
 Or the process froze between looking at its lease and the socket: another one had sent the mail when it woke.
 """
 
@@ -17,7 +18,7 @@ MARK_LATE_MAX = timedelta(seconds=2)
 """From SES's answer to our mark in MongoDB, and from waking to the socket, on a machine that is busy."""
 
 ANSWER_LATE_MAX = timedelta(seconds=0.5)
-"""From the end of a process to the last mail that it had asked SES for."""
+"""From the end of a process, or from its waking, to the last mail that it had asked SES for."""
 
 RESTART_MAX = timedelta(seconds=5)
 """From the end of mongod until marks can be made again."""
@@ -40,11 +41,14 @@ class Repeat:
 
     def window(self, moments: Sequence[Moment]) -> Window | None:
         """The window that it came through; None: through neither. ``moments`` are all kills and freezes."""
-        if not self.first.answered:
+        if not self.first.answered or any(map(self._answer_is_given_up, moments)):
             return Window.ANSWER
         if any(map(self._mark_is_lost, moments)):
             return Window.MARK
         return Window.FROZEN if any(map(self._sender_woke, moments)) else None
+
+    def _answer_is_given_up(self, moment: Moment) -> bool:
+        return moment.is_freeze_of("notifier") and moment.end <= self.first.time <= moment.end + ANSWER_LATE_MAX
 
     def _mark_is_lost(self, moment: Moment) -> bool:
         match moment.process.partition("-")[0]:
@@ -57,8 +61,7 @@ class Repeat:
         return moment.begin - MARK_LATE_MAX <= self.first.time <= no_mark_until
 
     def _sender_woke(self, moment: Moment) -> bool:
-        is_freeze = moment.process.startswith("notifier") and moment.begin < moment.end
-        return is_freeze and moment.end <= self.again.time <= moment.end + MARK_LATE_MAX
+        return moment.is_freeze_of("notifier") and moment.end <= self.again.time <= moment.end + MARK_LATE_MAX
 
 
 def repeats(mails: Iterable[SentMail]) -> Iterator[Repeat]:
