@@ -5,11 +5,12 @@ from pathlib import Path
 
 from tests.faults.__main__ import RESULTS
 from tests.faults.rig.results import Result, read_results
+from tests.faults.rig.verdict import P99
 from tests.faults.scenarios import SCENARIOS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "RELIABILITY.md"
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
-DETAILS_LEFT_OUT = frozenset({"convergence p99 seconds"})
+DETAILS_LEFT_OUT = frozenset({P99})
 
 
 def main() -> int:
@@ -32,7 +33,7 @@ def table(results: list[Result]) -> str:
     }
     lines = ["| promise | run | findings | seen | when |", "|---|---|---|---|---|"]
     lines += [_row(shards) for shards in by_name.values() if shards]
-    convergence = max(_number(result, "convergence p99 seconds") for result in results)
+    convergence = max(_number(result, P99) for result in results)
     missing = [name for name, shards in by_name.items() if not shards]
     lines += [
         "",

@@ -80,7 +80,7 @@ class Killer:
     def __init__(self, mesh: Mesh, shop: Shop, http: aiohttp.ClientSession) -> None:
         self.done = Kills()
         self.last_at: float | None = None
-        """When the last fault ended, on the monotonic clock."""
+        """When the last fault ended, on the monotonic clock; nothing when all was settled since."""
         self.mesh = mesh
         self._shop = shop
         self._http = http
@@ -126,6 +126,10 @@ class Killer:
     def fault_is_over(self) -> None:
         """Hear that a fault of another kind is over: whatever it left is settled soon after this."""
         self.last_at = monotonic()
+
+    def all_is_settled(self) -> None:
+        """Hear that nothing is left of the faults so far: what is under way later is none of their doing."""
+        self.last_at = None
 
     async def in_flight(self, name: str) -> int:
         """Requests and messages that the process has begun and not answered, at this moment."""

@@ -83,9 +83,9 @@ async def _put_through(scenario: Scenario, run: Run, directory: Path) -> None:
         if looking.done():
             await looking  # it never ends by itself: this raises why
     run.require("safety looks" in run.figures, "RIG: safety was never looked at")
-    last_fault_at = run.killer.last_at if end_faults(run.mesh) else monotonic()
-    rest = await come_to_rest(run, last_fault_at or monotonic())
-    run.figures |= {"at rest": str(rest), "convergence p99 seconds": round(rest.p99_seconds, 1)}
+    if not end_faults(run.mesh):
+        run.killer.fault_is_over()
+    await come_to_rest(run)
     await run.mesh.wait_ready()
     run.shop.journal.flush()
     await audit(run, scenario, directory / "journal")

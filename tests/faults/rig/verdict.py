@@ -21,6 +21,7 @@ LOOKS_SHARE_MAX = 0.1
 """Of the time, at most so much is spent on looking: the audit shares the machine with what it audits."""
 
 REST_LOOKS_SECONDS = 0.1
+P99 = "convergence p99 seconds"
 NEVER = datetime.max.replace(tzinfo=UTC)
 CONVERGENCE_SECONDS_MAX = 10.0
 """The promise: after the last fault 99 of 100 orders are settled within this."""
@@ -60,11 +61,12 @@ class Rest:
         return f"{self.seconds:.1f} s after the last fault; {waited}"
 
 
-async def come_to_rest(run: Run, last_fault_at: float) -> Rest:
-    """Wait until everything is settled; a finding when it takes too long.
+async def come_to_rest(run: Run) -> Rest:
+    """Wait until everything is settled; a finding when it takes too long. The slowest of a run is in its figures.
 
     When all orders are settled by the time of the first look, that time is a bound for them. Holds may take longer.
     """
+    last_fault_at = run.killer.last_at or monotonic()
     waited, first_look = dict[str, float](), 0.0
     async with open_databases(run.mesh.mongo_uri) as databases:
         while True:
@@ -83,7 +85,13 @@ async def come_to_rest(run: Run, last_fault_at: float) -> Rest:
     seconds = monotonic() - last_fault_at
     p99 = times[len(times) * 99 // 100] if times else first_look
     run.require(p99 <= CONVERGENCE_SECONDS_MAX, f"LIVENESS: p99 was {p99:.1f} s, not {CONVERGENCE_SECONDS_MAX:.0f} s")
-    return Rest(seconds, len(times), p99)
+    run.killer.all_is_settled()
+    rest = Rest(seconds, len(times), p99)
+    slowest = run.figures.get(P99, 0.0)
+    assert isinstance(slowest, float)
+    if p99 >= slowest:
+        run.figures |= {"at rest": str(rest), P99: round(p99, 1)}
+    return rest
 
 
 async def audit(run: Run, scenario: Scenario, journal: Path) -> None:

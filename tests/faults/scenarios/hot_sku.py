@@ -24,7 +24,7 @@ async def rounds(run: Run) -> None:
     for _ in range(run.size):
         skus += (wanted := await run.skus(3, STOCK))
         seconds.append(await _round(run, wanted))
-    await come_to_rest(run, monotonic())
+    await come_to_rest(run)
     stocks = {sku: await run.shop.stock(sku) for sku in skus}
     wrong = {sku: stock for sku, stock in stocks.items() if stock != SOLD_OUT}
     run.require(not wrong, f"HOT: not sold out: {wrong}")

@@ -11,7 +11,7 @@ from tests.faults.rig.scenario import Run, Scenario
 from tests.faults.rig.verdict import Rest, come_to_rest, depths
 
 OUTAGE_SECONDS = 120.0
-CLIENTS = 8
+MIX = Mix(clients=8)
 """Few: whoever cannot be served asks again, and again."""
 
 BACKLOG = 50
@@ -20,6 +20,8 @@ A frozen notifier lets them pile up."""
 
 BACKLOG_SECONDS_MAX = 60.0
 AFTER_ORDERS = 50
+"""So many come when all is settled: it goes on."""
+
 LOOK_SECONDS = 0.05
 
 
@@ -97,15 +99,8 @@ async def outages(run: Run) -> None:
 
 
 async def _outage(run: Run, name: str) -> Rest:
-    load = Load(run.shop, run.random, await run.skus(4, 1_000_000), Mix(clients=CLIENTS))
-    after: int | None = None
-
-    def is_enough(number: int) -> bool:
-        nonlocal after
-        if is_over and after is None:
-            after = number + AFTER_ORDERS
-        return after is not None and number >= after
-
+    skus = await run.skus(4, 1_000_000)
+    load = Load(run.shop, run.random, skus, MIX)
     is_over = False
 
     async def be_away() -> None:
@@ -118,9 +113,10 @@ async def _outage(run: Run, name: str) -> Rest:
         run.killer.fault_is_over()
         is_over = True
 
-    await beside(load.run(is_enough), be_away())
-    assert run.killer.last_at is not None
-    return await come_to_rest(run, run.killer.last_at)
+    await beside(load.run(lambda _: is_over), be_away())
+    rest = await come_to_rest(run)
+    await run.load(skus, lambda number: number >= AFTER_ORDERS, MIX)
+    return rest
 
 
 @asynccontextmanager
