@@ -22,6 +22,8 @@ LOOKS_SHARE_MAX = 0.1
 
 REST_LOOKS_SECONDS = 0.1
 P99 = "convergence p99 seconds"
+"""The figure of a run that the report has a sentence of its own for."""
+
 NEVER = datetime.max.replace(tzinfo=UTC)
 CONVERGENCE_SECONDS_MAX = 10.0
 """The promise: after the last fault 99 of 100 orders are settled within this."""
